@@ -1,0 +1,42 @@
+# The two commands are `make demo` and `make test`; each installs what it needs into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+OUT ?= runs/default
+
+.PHONY: demo test test-all lint reproduce clean
+
+demo: .venv/base
+	$(BIN)/coroseg demo
+
+test: lint
+	$(BIN)/pytest
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Each line is a part of its own: run again after a failure with pytest's --last-failed.
+test-all: test
+	$(BIN)/pytest -m long
+
+# make reproduce ARCADE=PATH/arcade/syntax DCA1=PATH/dca1
+# Every step goes on from where an earlier run of it stopped.
+reproduce: .venv/dev
+	@test -n "$(ARCADE)" -a -n "$(DCA1)" || { echo "say where the data is: make reproduce ARCADE=PATH DCA1=PATH"; exit 2; }
+	$(BIN)/coroseg data arcade $(ARCADE) --out data/arcade.csv
+	$(BIN)/coroseg data dca1 $(DCA1) --out data/dca1.csv
+	$(BIN)/python benchmarks/model_card.py --data data --out $(OUT)
+
+.venv/base: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/dev: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@ .venv/base
+
+clean:
+	rm -rf .venv coroseg-demo

@@ -1,0 +1,321 @@
+"""The command line: one function a command, each a thin layer over the package."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
+
+from coroseg.errors import CorosegError
+
+if TYPE_CHECKING:
+    from coroseg.datasets.manifest import Sample
+    from coroseg.pipeline import Outcome
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+"""Exit statuses: a source failed or an error ended the work; wrong usage; Ctrl-C."""
+
+EPILOGUE = "Research software, not a medical device."
+
+app = App(
+    name="coroseg",
+    help="Coronary arteries from X-ray angiograms.",
+    help_epilogue=EPILOGUE,
+    help_format="plaintext",
+    suppress_keyboard_interrupt=False,
+)
+data_app = App(name="data", help="Make and check manifests of annotated images.")
+app.command(data_app)
+console = Console(stderr=True, highlight=False)
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit status."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        status = app(exit_on_error=False, print_error=False, result_action="return_value")
+    except (CycloptsError, UsageError) as error:
+        _say(f"{str(error).strip()} (coroseg --help)")
+        sys.exit(USAGE)
+    except CorosegError as error:
+        _say(str(error))
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        _say("interrupted: what is finished stays; run the same command again to go on")
+        sys.exit(INTERRUPTED)
+    sys.exit(status or 0)
+
+
+class UsageError(Exception):
+    """A combination of options that means nothing."""
+
+
+@app.command
+def segment(
+    sources: Annotated[list[Path], Parameter(negative="")],
+    /,
+    *,
+    out: Path,
+    frame: str = "best",
+    as_run: Annotated[bool, Parameter(negative="")] = False,
+    model: str = "default",
+    spacing: float | None = None,
+    threads: int | None = None,
+    any_modality: Annotated[bool, Parameter(negative="")] = False,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Extract the coronary arteries from angiograms.
+
+    Exit status 0 if all went well, 1 if any source failed, 2 for wrong usage.
+
+    Parameters
+    ----------
+    sources
+        DICOM, NIfTI, PNG, JPEG, TIFF, BMP, PGM, AVI or MP4 files, or folders of them.
+    out
+        Folder for the results, one folder a source, and summary.csv.
+    frame
+        best (the frame that shows most vessel), all, or a frame number counted from 1.
+    as_run
+        Take a folder of frames, in natural order, as one run.
+    model
+        Name of a model in the package, or an ONNX file.
+    spacing
+        Size of a pixel in mm at the patient; replaces what the files say.
+    threads
+        Threads of the network; all processors unless given.
+    any_modality
+        Read DICOM images that are no X-ray angiograms too.
+    overwrite
+        Do again what is finished.
+    """
+    from coroseg.io.sources import find_sources
+    from coroseg.pipeline import SUMMARY, Outcome, process
+    from coroseg.results import Request
+    from coroseg.segmentation.predictor import Predictor
+
+    _check_frame(frame)
+    if spacing is not None and not 0 < spacing < float("inf"):
+        raise UsageError(f"--spacing {spacing}: the size of a pixel is a positive number of mm")
+    if threads is not None and threads < 1:
+        raise UsageError(f"--threads {threads}: at least 1")
+    found = find_sources(sources, as_run=as_run)
+    if not found.sources:
+        raise CorosegError(
+            f"{', '.join(map(str, sources))}: no angiogram in it "
+            f"({found.passed_over} other files passed over)"
+        )
+    request = Request(frame, spacing, as_run, any_modality)
+    predictor = Predictor(_model(model), threads=threads)
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("angiograms", total=len(found.sources))
+
+        def report(outcome: Outcome) -> None:
+            progress.advance(task)
+            if outcome.status != "ok":
+                _say(f"{outcome.status}: {outcome.reason}")
+
+        outcomes = process(
+            found.sources, out, request, predictor, overwrite=overwrite, report=report
+        )
+    print(_counts(outcomes, found.passed_over), f"-> {out / SUMMARY}")
+    return FAILED if any(outcome.status == "failed" for outcome in outcomes) else 0
+
+
+@app.command
+def demo(*, out: Path = Path("coroseg-demo")) -> int:
+    """Draw a cine run, send it through the whole pipeline, and print what was written.
+
+    Parameters
+    ----------
+    out
+        Folder for the run and its results.
+    """
+    from coroseg.demo import run_demo
+
+    for line in run_demo(out):
+        print(line)
+    return 0
+
+
+@app.command
+def evaluate(
+    *,
+    predictions: Path,
+    truths: Path,
+    spacing: float | None = None,
+    out: Path | None = None,
+) -> int:
+    """Score masks against true masks of the same name.
+
+    Exit status 1 if a truth has no prediction.
+
+    Parameters
+    ----------
+    predictions
+        Folder of masks, or of coroseg's results.
+    truths
+        Folder of true masks.
+    spacing
+        Size of a pixel in mm; without it distances are in pixels.
+    out
+        CSV file for a row an image.
+    """
+    from coroseg.evaluation import evaluate_folders, summary_table, write_csv
+
+    evaluation = evaluate_folders(predictions, truths, spacing_mm=spacing)
+    if out:
+        write_csv(out, evaluation)
+    Console().print(summary_table(evaluation))
+    return FAILED if evaluation.missing else 0
+
+
+@data_app.command
+def check(manifest: Path, /, *, sheet: Path | None = None) -> int:
+    """Find what is wrong with a manifest, and draw some of its images.
+
+    Exit status 1 if anything is wrong.
+
+    Parameters
+    ----------
+    manifest
+        CSV file of images and masks.
+    sheet
+        PNG file for a contact sheet.
+    """
+    from coroseg.datasets.check import check_manifest
+    from coroseg.datasets.contact_sheet import draw_contact_sheet
+
+    report = check_manifest(manifest)
+    Console().print(report.table())
+    for problem in report.problems:
+        _say(problem)
+    if sheet:
+        draw_contact_sheet(report.sound, sheet)
+        print(sheet)
+    return 0 if report.ok else FAILED
+
+
+@data_app.command
+def arcade(path: Path, /, *, out: Path) -> None:
+    """Make a manifest of ARCADE's folder `syntax`."""
+    from coroseg.datasets import arcade
+
+    _made(arcade.build(path, out), out)
+
+
+@data_app.command
+def dca1(path: Path, /, *, out: Path) -> None:
+    """Make a manifest of DCA1."""
+    from coroseg.datasets import dca1
+
+    _made(dca1.build(path, out), out)
+
+
+@data_app.command
+def xcad(path: Path, /, *, out: Path) -> None:
+    """Make a manifest of XCAD."""
+    from coroseg.datasets import xcad
+
+    _made(xcad.build(path, out), out)
+
+
+@data_app.command
+def folder(path: Path, /, *, out: Path) -> None:
+    """Make a manifest of a folder of images and masks."""
+    from coroseg.datasets import pairs
+
+    _made(pairs.build(path, out), out)
+
+
+@app.command
+def train(
+    config: Path,
+    /,
+    *,
+    out: Path | None = None,
+    resume: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Train a network.
+
+    Parameters
+    ----------
+    config
+        TOML file of settings.
+    out
+        Folder for checkpoints and curves: runs/NAME unless given.
+    resume
+        Go on with the run in `out` after its last whole epoch.
+    """
+    _need_lab()
+    from coroseg.lab.config import read_config
+    from coroseg.lab.train import train as train_network
+
+    logging.getLogger("coroseg").setLevel(logging.INFO)
+    result = train_network(read_config(config), out or Path("runs") / config.stem, resume=resume)
+    print(f"{result.best} (validation Dice {result.val_dice})")
+
+
+@app.command
+def export(checkpoint: Path, /, *, out: Path) -> None:
+    """Write a trained network as an ONNX file, kept only if it says what torch says.
+
+    Parameters
+    ----------
+    checkpoint
+        Checkpoint of `coroseg train`.
+    out
+        ONNX file.
+    """
+    _need_lab()
+    from coroseg.lab.export import export as export_network
+
+    difference = export_network(checkpoint, out)
+    print(f"{out} (differs from torch by at most {difference:.2g})")
+
+
+def _check_frame(frame: str) -> None:
+    if frame not in {"best", "all"} and not (frame.isdecimal() and int(frame) > 0):
+        raise UsageError(f"--frame {frame}: best, all, or a number counted from 1")
+
+
+def _model(model: str) -> str | Path:
+    """Return a path for what looks like one, else the name of a model in the package."""
+    return Path(model) if model.endswith(".onnx") or "/" in model else model
+
+
+def _need_lab() -> None:
+    from importlib.util import find_spec
+
+    from coroseg.errors import MissingPackageError
+
+    for package in ("torch", "lightning", "segmentation_models_pytorch"):
+        if find_spec(package) is None:
+            raise MissingPackageError(package, "the laboratory", 'pip install "coroseg[lab]"')
+
+
+def _counts(outcomes: "list[Outcome]", passed_over: int) -> str:
+    parts = []
+    for status in ("ok", "skipped", "failed"):
+        matching = [outcome for outcome in outcomes if outcome.status == status]
+        repeated = sum(outcome.repeated for outcome in matching)
+        if matching:
+            parts.append(
+                f"{len(matching)} {status}" + (f" ({repeated} before)" if repeated else "")
+            )
+    if passed_over:
+        parts.append(f"{passed_over} other files passed over")
+    return ", ".join(parts)
+
+
+def _made(samples: "list[Sample]", out: Path) -> None:
+    print(f"{out}: {len(samples)} images")
+
+
+def _say(message: str) -> None:
+    console.print(message, style=None, markup=False, soft_wrap=True)

@@ -1,0 +1,56 @@
+"""Vessel masks as image files: background 0 and one value for vessel."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coroseg.errors import DataError
+
+_VESSEL_VALUES = (1, 255, 65535)
+_COLOUR_MODES = ("RGB", "RGBA", "LA", "P", "PA", "CMYK")
+
+
+def read_mask(path: Path) -> NDArray[np.bool_]:
+    """Return the mask in the image file `path`, (rows, columns), True on vessel.
+
+    Vessel is 1, 255 or 65535; one bit, gray and gray stored as colour are accepted. Raises
+    `DataError` for a file that cannot be read and for any other value: shades have no sure outline.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            frames = getattr(image, "n_frames", 1)
+            # A palette's indices are not its colours.
+            colour = image.mode in _COLOUR_MODES
+            pixels = np.asarray(image.convert("RGBA") if colour else image)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path}: cannot be read as a mask: {error}") from error
+    if frames != 1:
+        raise DataError(f"{path}: a mask is one image, and this file holds {frames}")
+    if colour:
+        pixels = _gray(pixels, path)
+    return _binary(pixels, path)
+
+
+def _gray(rgba: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
+    """Return the one channel of a gray image stored as colour."""
+    gray = rgba[..., 0]
+    if (rgba[..., 1:3] != gray[..., None]).any() or (rgba[..., 3] != 255).any():  # noqa: PLR2004
+        raise DataError(f"{path}: a mask is gray and opaque: save it as 0 and 255, one channel")
+    return gray
+
+
+def _binary(pixels: NDArray[np.generic], path: Path) -> NDArray[np.bool_]:
+    """Return where `pixels` are not 0. Raises `DataError` unless they have one other value."""
+    mask = pixels.astype(np.bool_)
+    vessel = pixels[mask]
+    if vessel.size and not (vessel[0] in _VESSEL_VALUES and (vessel == vessel[0]).all()):
+        values = np.unique(pixels)
+        shown = ", ".join(str(value) for value in values[:5]) + (", ..." if values.size > 5 else "")  # noqa: PLR2004
+        raise DataError(
+            f"{path}: is not a binary mask: it holds {values.size} values ({shown}): "
+            "save it as 0 and 255 without smoothing or JPEG"
+        )
+    return mask

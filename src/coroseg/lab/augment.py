@@ -1,0 +1,76 @@
+"""The seven augmentations of the paper, on an image and its mask together."""
+
+import math
+
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+from torchvision.tv_tensors import Image
+
+from coroseg.lab.config import Augmentation
+
+MIN_FIELD = 0.8
+"""Smallest part of the image's side that a drawn collimator leaves open."""
+
+
+class Augment:
+    """An image and a mask, (1, H, W) in 0..1, changed at random in the same way.
+
+    The mask is resampled like the image, so that its edges stay partial coverage. All randomness is
+    torch's global generator: seed it to repeat a result.
+    """
+
+    def __init__(self, settings: Augmentation, size: int) -> None:
+        bilinear = v2.InterpolationMode.BILINEAR
+        affine = v2.RandomAffine(
+            degrees=settings.rotate_deg,
+            translate=(settings.shift, settings.shift),
+            scale=settings.scale,
+            interpolation=bilinear,
+        )
+        crop = v2.RandomResizedCrop(
+            size,
+            scale=(settings.crop, 1.0),
+            ratio=(1.0, 1.0),
+            interpolation=bilinear,
+            antialias=True,
+        )
+        self._geometry = v2.Compose(
+            [
+                v2.RandomHorizontalFlip(settings.flip),
+                v2.RandomVerticalFlip(settings.flip),
+                v2.RandomApply([affine], settings.affine),
+                v2.RandomApply([crop], settings.crop_probability),
+            ]
+        )
+        blur = v2.GaussianBlur(2 * math.ceil(2 * settings.blur) + 1, (0.1, max(settings.blur, 0.2)))
+        self._appearance = v2.Compose(
+            [
+                v2.RandomApply([blur], settings.blur_probability if settings.blur else 0),
+                v2.RandomApply([v2.GaussianNoise(0, settings.noise)], settings.noise_probability),
+            ]
+        )
+        self._settings = settings
+
+    def __call__(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        image, mask = self._geometry(Image(image), Image(mask))
+        image, mask = image.as_subclass(Tensor), mask.as_subclass(Tensor)
+        if self._settings.gamma > 1:
+            reach = math.log(self._settings.gamma)
+            image = image ** math.exp(torch.empty(1).uniform_(-reach, reach).item())
+        image = self._appearance(image)
+        if torch.rand(1).item() < self._settings.collimate:
+            field = random_field(*image.shape[-2:])
+            image, mask = image * field, mask * field
+        return image, mask
+
+
+def random_field(rows: int, columns: int) -> Tensor:
+    """Return 1 inside a random round or rectangular field of view and 0 outside, (rows, columns)."""
+    y = torch.linspace(-1, 1, rows)[:, None]
+    x = torch.linspace(-1, 1, columns)[None, :]
+    if torch.rand(1).item() < 0.5:  # noqa: PLR2004
+        radius = torch.empty(1).uniform_(1.0, math.sqrt(2) * 0.95)
+        return (x**2 + y**2 <= radius**2).float()
+    left, right, top, bottom = torch.empty(4).uniform_(MIN_FIELD, 1.0)
+    return ((x >= -left) & (x <= right) & (y >= -top) & (y <= bottom)).float()

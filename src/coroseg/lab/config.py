@@ -1,0 +1,162 @@
+"""The settings of a training run: a TOML file, every key checked."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from coroseg.errors import ConfigError
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A table of the file: unknown keys are refused, values are never changed after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(Section):
+    """Images of one manifest: those of `split`, or all; each `repeat` times an epoch."""
+
+    manifest: Path
+    split: str | None = None
+    repeat: Count = 1
+
+
+class Data(Section):
+    """What is trained and validated on. Images become squares of `size` pixels."""
+
+    train: Annotated[tuple[Source, ...], Field(min_length=1)]
+    validation: tuple[Source, ...] = ()
+    size: Annotated[int, Field(ge=32, multiple_of=32)] = 512
+    batch: Count = 4
+    workers: Annotated[int, Field(ge=0)] = 1
+
+
+class Model(Section):
+    """The network. `encoder_weights` is `imagenet`, `none` or a file, and has to be said."""
+
+    name: Literal["unet3plus"] = "unet3plus"
+    encoder: str = "inceptionresnetv2"
+    encoder_weights: str
+    first_stride: Literal[1, 2] = 2
+    width: Count = 64
+    upsample_first: bool = True
+    deep_supervision: bool = True
+
+
+class Loss(Section):
+    """The hybrid loss (Eq. 7-9). `side_weights` weigh the side outputs, finest first."""
+
+    focal_gamma: NonNegative = 0.0
+    side_weights: tuple[NonNegative, ...] = (1.0, 1.0, 1.0, 1.0)
+
+
+class Augmentation(Section):
+    """How far each of the seven transforms goes, and how often; 0 switches one off.
+
+    Shifts and crops are fractions of the side, `crop` the smallest area kept; `noise` is a standard
+    deviation in grey levels 0..1, `blur` one in pixels. `collimate` covers the image border as a
+    collimator or a round field does, `gamma` bends the grey scale by up to this factor: two
+    additions of ours, off in the paper's preset.
+    """
+
+    flip: Probability = 0.5
+    rotate_deg: NonNegative = 20.0
+    scale: tuple[Positive, Positive] = (0.85, 1.2)
+    shift: Probability = 0.08
+    affine: Probability = 0.8
+    crop: Annotated[float, Field(gt=0, le=1)] = 0.7
+    crop_probability: Probability = 0.3
+    noise: NonNegative = 0.04
+    noise_probability: Probability = 0.3
+    blur: NonNegative = 1.0
+    blur_probability: Probability = 0.2
+    gamma: Annotated[float, Field(ge=1)] = 1.0
+    collimate: Probability = 0.0
+
+
+class Training(Section):
+    """Optimiser, schedule and length.
+
+    `decay` reads the paper's "decay": `weight` is an L2 weight decay, `inverse_time` divides the
+    learning rate by 1 + decay x step. Either takes its rate from `decay_rate`.
+    """
+
+    epochs: Count = 100
+    optimizer: Literal["rmsprop", "adamw"] = "rmsprop"
+    learning_rate: Positive = 1e-4
+    decay: Literal["weight", "inverse_time"] = "weight"
+    decay_rate: NonNegative = 1e-4
+    schedule: Literal["constant", "one_cycle"] = "constant"
+    warm_up: Probability = 0.1
+    average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    gradient_clip: NonNegative = 0.0
+    patience: Annotated[int, Field(ge=0)] = 0
+    accelerator: str = "auto"
+    devices: Count = 1
+    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
+    threads: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> Self:
+        if self.schedule == "one_cycle" and self.decay == "inverse_time":
+            raise ValueError("schedule = 'one_cycle' and decay = 'inverse_time' both set the rate")
+        return self
+
+
+class Config(Section):
+    """One training run. `start` is a checkpoint whose weights it begins with."""
+
+    seed: Annotated[int, Field(ge=0)] = 0
+    start: Path | None = None
+    data: Data
+    model: Model
+    loss: Loss = Loss()
+    augmentation: Augmentation = Augmentation()
+    training: Training = Training()
+
+
+def read_config(path: Path) -> Config:
+    """Return the settings of `path`; the paths in it are relative to it.
+
+    Raises `ConfigError` with every key that is unknown, missing or out of range.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as TOML: {error}") from error
+    config = parse_config(values, str(path))
+    return _with_absolute_paths(config, path.parent.resolve())
+
+
+def parse_config(values: dict[str, Any], place: str) -> Config:
+    """Return the settings in `values`. Raises `ConfigError`, naming `place`."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc'])) or 'the file'}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise ConfigError(f"{place}: {problems}") from error
+
+
+def _with_absolute_paths(config: Config, folder: Path) -> Config:
+    def sources(given: tuple[Source, ...]) -> tuple[Source, ...]:
+        return tuple(s.model_copy(update={"manifest": folder / s.manifest}) for s in given)
+
+    data = config.data.model_copy(
+        update={"train": sources(config.data.train), "validation": sources(config.data.validation)}
+    )
+    model = config.model
+    if model.encoder_weights not in {"imagenet", "none"}:
+        weights = str(folder / model.encoder_weights)
+        model = model.model_copy(update={"encoder_weights": weights})
+    start = folder / config.start if config.start else None
+    return config.model_copy(update={"data": data, "model": model, "start": start})

@@ -1,0 +1,116 @@
+"""From a checkpoint to the ONNX file that the clinic uses, kept only if both say the same."""
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from coroseg.angiogram import Frame
+from coroseg.errors import ModelError
+from coroseg.io.files import write_whole
+from coroseg.lab.config import parse_config
+from coroseg.lab.models.network import Network, build_model
+from coroseg.lab.train import network_weights, read_checkpoint
+from coroseg.segmentation.predictor import Predictor, to_network
+
+TOLERANCE = 1e-4
+"""How far a probability of ONNX Runtime may lie from torch's."""
+
+OPSET = 17
+_log = logging.getLogger(__name__)
+
+
+class Probabilities(nn.Module):
+    """What the file computes: images in, the probabilities of the final output out."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.sigmoid(self.network(image))
+
+
+def export(
+    checkpoint: Path, out: Path, *, name: str | None = None, images: Sequence[Frame] = ()
+) -> float:
+    """Write the network of `checkpoint` to the ONNX file `out`; return its largest difference.
+
+    It is compared with torch on `images`, (rows, columns) in 0..1, and on noise of three shapes.
+    Raises `ModelError`, and leaves `out` as it was, where a probability differs by more than
+    `TOLERANCE`.
+    """
+    content = read_checkpoint(checkpoint)
+    config = parse_config(content["coroseg"]["config"], str(checkpoint))
+    network = build_model(config.model, pretrained=False)
+    network.load_state_dict(network_weights(content))
+    model = Probabilities(network).eval()
+    metadata = {
+        "name": name or out.stem,
+        "version": version("coroseg"),
+        "input_size": str(config.data.size),
+        "encoder": config.model.encoder,
+        "seed": str(config.seed),
+        "git_commit": str(content["coroseg"]["git_commit"]),
+    }
+    with write_whole(out) as temporary:
+        _write(model, temporary, config.data.size, metadata)
+        difference = largest_difference(model, temporary, [*images, *_noise(config.data.size)])
+        if not difference <= TOLERANCE:
+            raise ModelError(
+                f"{checkpoint}: ONNX Runtime's probabilities differ from torch's by {difference:.2g}, "
+                f"more than {TOLERANCE}: the file is not kept"
+            )
+    _log.info("%s: differs from torch by at most %.2g", out, difference)
+    return difference
+
+
+def largest_difference(model: nn.Module, file: Path, images: Sequence[Frame]) -> float:
+    """Return the largest difference of a probability between torch and the ONNX `file`."""
+    predictor = Predictor(file)
+    differences = []
+    for image in images:
+        batch = to_network(image[None], predictor.info.input_size)
+        with torch.no_grad():
+            expected = model(torch.from_numpy(batch)).numpy()
+        differences.append(np.abs(predictor.run(batch) - expected).max())
+    return float(max(differences))
+
+
+def _write(model: nn.Module, path: Path, size: int, metadata: dict[str, Any]) -> None:
+    free = {0: "frames", 2: "rows", 3: "columns"}
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        # The newer exporter reasons about free sizes for minutes; the older one takes seconds.
+        warnings.simplefilter("ignore")
+        traced = Path(folder) / "traced.onnx"
+        torch.onnx.export(
+            model,
+            (torch.rand(1, 1, size, size),),
+            str(traced),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["image"],
+            output_names=["probability"],
+            dynamic_axes={"image": free, "probability": free},
+        )
+        content = onnx.load(traced)
+    output = content.graph.output[0].type.tensor_type.shape.dim[1]
+    output.ClearField("dim_param")
+    output.dim_value = 1
+    onnx.helper.set_model_props(content, metadata)
+    onnx.checker.check_model(content)
+    onnx.save(content, path)
+
+
+def _noise(size: int) -> list[Frame]:
+    random = np.random.default_rng(0)
+    shapes = [(size, size), (size, 2 * size), (size + 32, size - 32)]
+    return [random.random(shape, dtype=np.float32) for shape in shapes]

@@ -1,0 +1,62 @@
+"""The hybrid loss of the paper (Eq. 5-9): cross entropy and Dice on every supervised output."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from coroseg.errors import ConfigError
+
+SMOOTHING = 1.0
+"""Pixels added to both sides of the Dice fraction, so that an empty truth has a gradient."""
+
+
+class HybridLoss(nn.Module):
+    """The loss of the final output (Eq. 7) plus the weighted losses of the side outputs (Eq. 8, 9).
+
+    Called with logits (N, S, H, W), channel 0 the final output, and the truth (N, 1, H, W) in 0..1.
+    The L2 term of Eq. 7 is the optimiser's weight decay. Raises `ConfigError` where S - 1 outputs
+    have no weight each.
+    """
+
+    def __init__(
+        self, focal_gamma: float = 0.0, side_weights: Sequence[float] = (1.0, 1.0, 1.0, 1.0)
+    ) -> None:
+        super().__init__()
+        self.focal_gamma = focal_gamma
+        self.side_weights = tuple(side_weights)
+
+    def forward(self, logits: Tensor, truth: Tensor) -> Tensor:
+        sides = logits.shape[1] - 1
+        if sides > len(self.side_weights):
+            raise ConfigError(
+                f"loss.side_weights: {len(self.side_weights)} weights for {sides} side outputs"
+            )
+        final = logits[:, :1]
+        loss = binary_cross_entropy(final, truth, self.focal_gamma) + dice_loss(final, truth)
+        for k, weight in zip(range(sides), self.side_weights, strict=False):
+            side = logits[:, k + 1 : k + 2]
+            loss = loss + weight * (binary_cross_entropy(side, truth) + dice_loss(side, truth))
+        return loss
+
+
+def binary_cross_entropy(logits: Tensor, truth: Tensor, gamma: float = 0.0) -> Tensor:
+    """Return the mean cross entropy (Eq. 5), each pixel weighed by (1 - p_t) ** gamma.
+
+    p_t is the probability given to the true class: easy pixels weigh less (focal factor).
+    """
+    entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    if gamma > 0:
+        probability = torch.sigmoid(logits)
+        missed = (truth - probability).abs()
+        entropy = entropy * missed**gamma
+    return entropy.mean()
+
+
+def dice_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """Return the mean over the images of 1 - DSC (Eq. 6), with probabilities for the prediction."""
+    probability = torch.sigmoid(logits)
+    shared = (probability * truth).sum(dim=(1, 2, 3))
+    total = probability.sum(dim=(1, 2, 3)) + truth.sum(dim=(1, 2, 3))
+    return (1 - (2 * shared + SMOOTHING) / (total + SMOOTHING)).mean()

@@ -1,0 +1,115 @@
+"""The network in training: one step, the validation Dice, the optimiser."""
+
+import math
+from typing import Any
+
+import cv2
+import lightning
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from coroseg.datasets.manifest import Sample
+from coroseg.io.masks import read_mask
+from coroseg.lab.config import Config
+from coroseg.lab.data import Key, VesselImages
+from coroseg.lab.losses import HybridLoss
+from coroseg.metrics import dice
+from coroseg.segmentation.binarize import binarize
+
+
+class Training(lightning.LightningModule):
+    """Trains `network` by the hybrid loss; logs the mean Dice of the validation images.
+
+    The Dice is that of the product: probabilities brought back to the image's own size, Otsu.
+    """
+
+    def __init__(self, network: nn.Module, config: Config, validation: list[Sample]) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = HybridLoss(config.loss.focal_gamma, config.loss.side_weights)
+        self.config = config
+        self._validation = validation
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.network(image)
+        return logits
+
+    def on_train_epoch_start(self) -> None:
+        # Dropout draws from the global generator: a resumed epoch has to draw the same.
+        torch.manual_seed(self.config.seed * 100_003 + self.current_epoch)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _index: int) -> Tensor:
+        image, truth = (x.contiguous(memory_format=torch.channels_last) for x in batch)
+        loss: Tensor = self.loss(self(image), truth)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(image))
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _index: int) -> None:
+        image, truth, indices = batch
+        logits = self(image.contiguous(memory_format=torch.channels_last))
+        loss = self.loss(logits, truth)
+        scores = [
+            dice(binarize(resize_back(probability, mask.shape)).mask, mask)
+            for probability, mask in zip(
+                torch.sigmoid(logits)[:, 0].float().cpu().numpy(),
+                (read_mask(self._validation[index].mask) for index in indices.tolist()),
+                strict=True,
+            )
+        ]
+        size = len(image)
+        self.log("val_loss", loss, batch_size=size, sync_dist=True)
+        self.log("val_dice", float(np.nanmean(scores)), batch_size=size, sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        settings = self.config.training
+        weight_decay = settings.decay_rate if settings.decay == "weight" else 0.0
+        kinds = {"rmsprop": torch.optim.RMSprop, "adamw": torch.optim.AdamW}
+        optimizer = kinds[settings.optimizer](
+            self.network.parameters(), lr=settings.learning_rate, weight_decay=weight_decay
+        )
+        if settings.schedule == "one_cycle":
+            schedule: Any = torch.optim.lr_scheduler.OneCycleLR(
+                optimizer,
+                max_lr=settings.learning_rate,
+                total_steps=math.ceil(self.trainer.estimated_stepping_batches),
+                pct_start=settings.warm_up,
+                cycle_momentum=False,
+            )
+        elif settings.decay == "inverse_time":
+            schedule = _inverse_time(optimizer, settings.decay_rate)
+        else:
+            return optimizer
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+
+class Indexed(torch.utils.data.Dataset[tuple[Tensor, Tensor, int]]):
+    """The images of a data set with their index, not augmented."""
+
+    def __init__(self, images: VesselImages) -> None:
+        self._images = images
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
+        return (*self._images[0, index], index)
+
+
+def resize_back(probability: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return a square's probabilities on the (rows, columns) it was padded from: undoes `fit_square`."""
+    rows, columns = shape
+    side = max(rows, columns)
+    square = cv2.resize(probability, (side, side), interpolation=cv2.INTER_LINEAR)
+    top, left = (side - rows) // 2, (side - columns) // 2
+    return np.ascontiguousarray(square[top : top + rows, left : left + columns])
+
+
+def _inverse_time(optimizer: Optimizer, rate: float) -> torch.optim.lr_scheduler.LambdaLR:
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + rate * step))

@@ -1,0 +1,216 @@
+"""The one path from sources to their results: read, segment, write; a bad source stops no other."""
+
+import csv
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from coroseg.angiogram import Angiogram
+from coroseg.errors import CorosegError, NotAnAngiogramError, OutputError
+from coroseg.io.ahead import FramesAhead, ahead
+from coroseg.io.files import sha256_of, write_whole
+from coroseg.io.load import load
+from coroseg.io.sources import Source
+from coroseg.results import (
+    Record,
+    Request,
+    finished_record,
+    frame_record,
+    run_record,
+    write_frame,
+    write_run,
+)
+from coroseg.segmentation.predictor import Predictor
+from coroseg.segmentation.segment import segment, segment_all
+
+SUMMARY = "summary.csv"
+COLUMNS = (
+    "name", "source", "status", "reason", "frame", "frames", "rows", "columns", "spacing_row_mm",
+    "spacing_column_mm", "spacing_source", "threshold", "vessel_area_px", "vessel_area_mm2",
+    "flags", "seconds",
+)  # fmt: skip
+AHEAD = 2
+"""Sources that are read, or written, beside the one that the network is busy with."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a source ended. `record` is its `result.json`; `repeated` if it was there already."""
+
+    source: Source
+    status: Literal["ok", "skipped", "failed"]
+    reason: str = ""
+    record: Record | None = None
+    repeated: bool = False
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A source when its turn comes: its run, or the record of results that are there already."""
+
+    record: Record
+    run: Angiogram | None
+
+
+def process(
+    sources: Sequence[Source],
+    out: Path,
+    request: Request,
+    predictor: Predictor,
+    *,
+    overwrite: bool = False,
+    report: Callable[[Outcome], None] = lambda _: None,
+) -> list[Outcome]:
+    """Segment every source into its folder below `out`; return how each ended.
+
+    Sources are read and results written beside the network. `report` hears of each outcome as it
+    comes. However this ends, `summary.csv` in `out` has a row for each of them, beside the rows of
+    other sources that it had. Raises `OutputError` where nothing can be written to `out`.
+    """
+    check_writable(out)
+    outcomes: list[Outcome] = []
+
+    def settle(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        report(outcome)
+
+    def collect(source: Source, write: Future[Record]) -> None:
+        try:
+            settle(Outcome(source, "ok", record=write.result()))
+        except Exception as error:  # noqa: BLE001  # a bad source stops no other
+            settle(_failure(source, error, out))
+
+    open_one = partial(_open, out=out, request=request, predictor=predictor, overwrite=overwrite)
+    writes: deque[tuple[Source, Future[Record]]] = deque()
+    try:
+        with ThreadPoolExecutor(1) as writer:
+            for source, opening in zip(sources, ahead(open_one, sources, AHEAD), strict=True):
+                try:
+                    opened = opening.result()
+                    if opened.run is None:
+                        settle(Outcome(source, "ok", record=opened.record, repeated=True))
+                    else:
+                        folder = out / source.name
+                        writes.append((source, _segment(opened, folder, predictor, writer)))
+                except Exception as error:  # noqa: BLE001  # a bad source stops no other
+                    settle(_failure(source, error, out))
+                while len(writes) > AHEAD:
+                    collect(*writes.popleft())
+            while writes:
+                collect(*writes.popleft())
+    finally:
+        write_summary(out / SUMMARY, outcomes)
+    return outcomes
+
+
+def check_writable(out: Path) -> None:
+    """Raise `OutputError` unless a file can be written to `out`; the folder is made if need be."""
+    probe = out / ".coroseg-probe"
+    with write_whole(probe) as temporary:
+        temporary.write_bytes(bytes(4096))
+    probe.unlink()
+
+
+def _open(
+    source: Source, *, out: Path, request: Request, predictor: Predictor, overwrite: bool
+) -> _Opened:
+    """Return the source's run and the start of its record, or the record that is there already."""
+    sha256 = sha256_of(source.path)
+    if not overwrite:
+        record = finished_record(out / source.name, sha256, predictor.info, request)
+        if record:
+            return _Opened(record, run=None)
+    run = load(
+        source.path,
+        spacing_mm=request.spacing_mm,
+        any_modality=request.any_modality,
+        as_run=request.as_run,
+    )
+    record = run_record(run, sha256, predictor.info, request)
+    single = len(run.frames) == 1
+    frames = [run.frames[0]] if single else FramesAhead(run.frames)
+    return _Opened(record, replace(run, frames=frames))
+
+
+def _segment(
+    opened: _Opened, folder: Path, predictor: Predictor, writer: ThreadPoolExecutor
+) -> Future[Record]:
+    """Return the writing of the source's results, which may still go on."""
+    run, record = opened.run, opened.record
+    if run is None:
+        raise ValueError("results that are there already are not made again")
+    start = time.perf_counter()
+    if record["request"]["frame"] == "all":
+        done: Future[Record] = Future()
+        done.set_result(write_run(folder, segment_all(run, predictor), record, start))
+        return done
+    frame = record["request"]["frame"]
+    result = segment(run, frame=frame if frame == "best" else int(frame), predictor=predictor)
+    curve = result.vessel_curve
+    record |= frame_record(result)
+    record["vessel_curve"] = None if curve is None else [round(score, 6) for score in curve]
+    record["seconds"] = round(time.perf_counter() - start, 4)
+    return writer.submit(write_frame, folder, result, record)
+
+
+def _failure(source: Source, error: Exception, out: Path) -> Outcome:
+    """Return how a source ended that raised `error`; raise where no other can be written either."""
+    if isinstance(error, NotAnAngiogramError):
+        return Outcome(source, "skipped", str(error))
+    if isinstance(error, OutputError):
+        check_writable(out)
+    if isinstance(error, CorosegError):
+        return Outcome(source, "failed", str(error))
+    _log.error("%s: an error of coroseg's own", source.path, exc_info=error)
+    reason = f"{source.path}: an error of coroseg's own, please report it: {error!r}"
+    return Outcome(source, "failed", reason)
+
+
+def write_summary(path: Path, outcomes: Sequence[Outcome]) -> None:
+    """Write a row an outcome to the CSV file `path`, after the rows of other sources it had."""
+    rows = {row["name"]: row for row in _rows_in(path)}
+    rows |= {row["name"]: row for row in map(_row, outcomes)}
+    with write_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="")
+        writer.writeheader()
+        writer.writerows(rows.values())
+
+
+def _rows_in(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise OutputError(
+                f"{path}: was not written by this version: move it, or use another --out"
+            )
+        return list(reader)
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    record = outcome.record or {}
+    row_mm, column_mm = record.get("spacing_mm") or ("", "")
+    frame_results = record.get("frame_results")
+    flags = record.get("flags", ())
+    if frame_results:
+        record = {**record, **frame_results[record["best_frame"] - 1], "frame": "all"}
+        flags = sorted({flag for frame in frame_results for flag in frame["flags"]})
+    values = {name: record.get(name, "") for name in COLUMNS if record.get(name) is not None}
+    return values | {
+        "name": outcome.source.name.as_posix(),
+        "source": str(outcome.source.path),
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "spacing_row_mm": row_mm,
+        "spacing_column_mm": column_mm,
+        "flags": " ".join(flags),
+    }

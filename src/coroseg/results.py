@@ -1,0 +1,180 @@
+"""One source's results: the files of its folder, written whole, and the record of them."""
+
+import json
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.TiffImagePlugin import AppendingTiffWriter
+
+from coroseg.angiogram import Angiogram
+from coroseg.io.contour_files import contours_json, contours_svg
+from coroseg.io.files import explained
+from coroseg.io.overlay import draw_overlay
+from coroseg.segmentation.predictor import ModelInfo
+from coroseg.segmentation.segment import Segmentation
+
+SCHEMA = "coroseg-result-1"
+RECORD = "result.json"
+FRAME_FILES = ("mask.png", "probability.png", "overlay.png", "contours.json", "contours.svg")
+RUN_FILES = ("mask.tif", "overlay.png")
+RESEARCH_ONLY = "Research software, not a medical device."
+PNG_SPEED = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+"""zlib's quickest level: half the time of the default for files about a tenth larger."""
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked of a source: the parts of a record that a second run compares."""
+
+    frame: str
+    spacing_mm: float | None
+    as_run: bool
+    any_modality: bool
+
+
+def finished_record(
+    folder: Path, source_sha256: str, model: ModelInfo, request: Request
+) -> Record | None:
+    """Return the record in `folder` if it is of the same source, model, request and version."""
+    record = read_record(folder)
+    wanted = {
+        "version": version("coroseg"),
+        "source_sha256": source_sha256,
+        "model": _model(model),
+        "request": vars(request),
+    }
+    same = record is not None and all(record.get(key) == value for key, value in wanted.items())
+    return record if same else None
+
+
+def read_record(folder: Path) -> Record | None:
+    """Return the record in `folder`; None where there is none that can be read."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and record.get("schema") == SCHEMA else None
+
+
+def frame_record(result: Segmentation) -> Record:
+    """Return what is recorded of one frame. Areas in mm² only where the spacing is known."""
+    area_mm2 = result.vessel_area_mm2
+    return {
+        "frame": result.frame,
+        "threshold": round(result.threshold, 6),
+        "vessel_area_px": result.vessel_area_px,
+        "vessel_area_mm2": None if area_mm2 is None else round(area_mm2, 4),
+        "flags": list(result.flags),
+    }
+
+
+def run_record(run: Angiogram, sha256: str, model: ModelInfo, request: Request) -> Record:
+    """Return what is recorded of a source, whatever its frames show."""
+    spacing = run.spacing
+    return {
+        "schema": SCHEMA,
+        "note": RESEARCH_ONLY,
+        "version": version("coroseg"),
+        "source": run.path.name if run.path else run.name,
+        "source_sha256": sha256,
+        "request": vars(request),
+        "frames": len(run.frames),
+        "rows": run.rows,
+        "columns": run.columns,
+        "spacing_mm": list(spacing.mm) if spacing else None,
+        "spacing_source": str(spacing.source) if spacing else None,
+        "primary_angle_deg": run.primary_angle_deg,
+        "secondary_angle_deg": run.secondary_angle_deg,
+        "model": _model(model),
+    }
+
+
+def write_frame(folder: Path, result: Segmentation, record: Record) -> Record:
+    """Write the files of one segmented frame and `record` to `folder`; return the record.
+
+    Raises `OutputError` for what the system refuses; the folder is then as it was before.
+    """
+    with _new_files(folder, record) as new:
+        _write_png(new / "mask.png", result.mask.view(np.uint8) * np.uint8(255))
+        _write_png(
+            new / "probability.png",
+            np.rint(result.probability * np.float32(65535)).astype(np.uint16),
+        )
+        _write_overlay(new, result)
+        (new / "contours.json").write_text(contours_json(result), encoding="utf-8")
+        (new / "contours.svg").write_text(contours_svg(result), encoding="utf-8")
+    return record
+
+
+def write_run(
+    folder: Path, results: Iterable[Segmentation], record: Record, start: float
+) -> Record:
+    """Write the masks of a run's frames to `folder` as one stack, and return the whole record.
+
+    The frames are taken one by one and none is kept but the one that shows most vessel, whose
+    overlay is drawn. `start` is when the work began, by `time.perf_counter`. Raises `OutputError`
+    as `write_frame` does.
+    """
+    frames: list[Record] = []
+    best: Segmentation | None = None
+    with _new_files(folder, record) as new:
+        with AppendingTiffWriter(str(new / "mask.tif"), new=True) as stack:
+            for result in results:
+                page = Image.fromarray(result.mask.view(np.uint8) * np.uint8(255))
+                page.save(stack, format="TIFF", compression="tiff_adobe_deflate")
+                stack.newFrame()
+                frames.append(frame_record(result))
+                if best is None or result.vessel_area_px > best.vessel_area_px:
+                    best = result
+        if best is not None:
+            record |= {"best_frame": best.frame, "frame_results": frames}
+            record["seconds"] = round(time.perf_counter() - start, 4)
+            _write_overlay(new, best)
+    return record
+
+
+def _write_overlay(folder: Path, result: Segmentation) -> None:
+    _write_png(folder / "overlay.png", draw_overlay(result.image, result.contours)[..., ::-1])
+
+
+def _write_png(path: Path, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+    _, content = cv2.imencode(".png", pixels, PNG_SPEED)
+    path.write_bytes(content.tobytes())
+
+
+@contextmanager
+def _new_files(folder: Path, record: Record) -> Iterator[Path]:
+    """Return a context with an empty folder whose files, and `record`, move to `folder` at its end.
+
+    The record goes first and comes last: a folder that holds one is whole.
+    """
+    with explained(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".coroseg-", dir=folder.parent) as temporary:
+            new = Path(temporary)
+            yield new
+            (new / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            folder.mkdir(exist_ok=True)
+            (folder / RECORD).unlink(missing_ok=True)
+            for name in {*FRAME_FILES, *RUN_FILES}:
+                if (new / name).exists():
+                    (new / name).replace(folder / name)
+                else:
+                    (folder / name).unlink(missing_ok=True)  # an earlier request left it
+            (new / RECORD).replace(folder / RECORD)
+
+
+def _model(model: ModelInfo) -> Record:
+    return {"name": model.name, "version": model.version, "sha256": model.sha256}

@@ -1,0 +1,1 @@
+"""From frames to a `Segmentation`: probability, mask, contours and quality flags."""

@@ -1,0 +1,1 @@
+"""Angiograms that the package makes itself, with their exact ground truth."""
