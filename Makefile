@@ -1,7 +1,6 @@
 # The two commands are `make demo` and `make test`; each installs what it needs into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-OUT ?= runs/default
 
 .PHONY: demo test test-all lint reproduce clean
 
@@ -26,7 +25,7 @@ reproduce: .venv/dev
 	@test -n "$(ARCADE)" -a -n "$(DCA1)" || { echo "say where the data is: make reproduce ARCADE=PATH DCA1=PATH"; exit 2; }
 	$(BIN)/coroseg data arcade $(ARCADE) --out data/arcade.csv
 	$(BIN)/coroseg data dca1 $(DCA1) --out data/dca1.csv
-	$(BIN)/python benchmarks/model_card.py --data data --out $(OUT)
+	$(BIN)/python benchmarks/model_card.py
 
 .venv/base: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

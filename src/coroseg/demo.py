@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from coroseg.errors import CorosegError
+from coroseg.io.files import write_whole
 from coroseg.io.sources import find_sources
 from coroseg.pipeline import SUMMARY, process
 from coroseg.results import RESEARCH_ONLY, Request
@@ -21,8 +22,8 @@ def run_demo(out: Path) -> Iterator[str]:
     """
     drawn = draw_run(SEED)
     path = out / RUN
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_drawn_run(path, drawn)
+    with write_whole(path) as temporary:
+        write_drawn_run(temporary, drawn)
     yield f"{path}: a drawn run of {len(drawn.frames)} frames ({drawn.artery}, seed {SEED})"
     request = Request(frame="best", spacing_mm=None, as_run=False, any_modality=False)
     found = find_sources([path])

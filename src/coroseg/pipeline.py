@@ -6,15 +6,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from coroseg.angiogram import Angiogram
 from coroseg.errors import CorosegError, NotAnAngiogramError, OutputError
 from coroseg.io.ahead import FramesAhead, ahead
-from coroseg.io.files import sha256_of, write_whole
+from coroseg.io.files import explained, sha256_of, write_whole
 from coroseg.io.load import load
 from coroseg.io.sources import Source
 from coroseg.results import (
@@ -37,6 +37,12 @@ COLUMNS = (
 )  # fmt: skip
 AHEAD = 2
 """Sources that are read, or written, beside the one that the network is busy with."""
+
+_CSV: Final[dict[str, Any]] = {
+    "newline": "",
+    "encoding": "utf-8",
+    "errors": "surrogateescape",  # as Python reads the names of files that are not UTF-8
+}
 
 _log = logging.getLogger(__name__)
 
@@ -72,43 +78,67 @@ def process(
     """Segment every source into its folder below `out`; return how each ended.
 
     Sources are read and results written beside the network. `report` hears of each outcome as it
-    comes. However this ends, `summary.csv` in `out` has a row for each of them, beside the rows of
-    other sources that it had. Raises `OutputError` where nothing can be written to `out`.
+    comes. However this ends, `summary.csv` in `out` has a row for each of them, in the order of
+    the sources, after the rows of other sources that it had. Raises `OutputError` where nothing
+    can be written to `out`, or where its `summary.csv` is another's.
     """
     check_writable(out)
-    outcomes: list[Outcome] = []
-
-    def settle(outcome: Outcome) -> None:
-        outcomes.append(outcome)
-        report(outcome)
-
-    def collect(source: Source, write: Future[Record]) -> None:
-        try:
-            settle(Outcome(source, "ok", record=write.result()))
-        except Exception as error:  # noqa: BLE001  # a bad source stops no other
-            settle(_failure(source, error, out))
-
+    _rows_in(out / SUMMARY)  # what cannot be added to is found before the work, not after it
+    order = {source: index for index, source in enumerate(sources)}
+    ledger = _Ledger(report)
     open_one = partial(_open, out=out, request=request, predictor=predictor, overwrite=overwrite)
-    writes: deque[tuple[Source, Future[Record]]] = deque()
     try:
         with ThreadPoolExecutor(1) as writer:
             for source, opening in zip(sources, ahead(open_one, sources, AHEAD), strict=True):
                 try:
                     opened = opening.result()
                     if opened.run is None:
-                        settle(Outcome(source, "ok", record=opened.record, repeated=True))
+                        ledger.add(Outcome(source, "ok", record=opened.record, repeated=True))
                     else:
-                        folder = out / source.name
-                        writes.append((source, _segment(opened, folder, predictor, writer)))
+                        write = _segment(opened, out / source.name, predictor, writer)
+                        ledger.writes.append((source, write))
                 except Exception as error:  # noqa: BLE001  # a bad source stops no other
-                    settle(_failure(source, error, out))
-                while len(writes) > AHEAD:
-                    collect(*writes.popleft())
-            while writes:
-                collect(*writes.popleft())
+                    ledger.fail(source, error)
+                ledger.collect(at_most=AHEAD)
+                if ledger.refused:
+                    check_writable(out)  # or no other source needs a try
     finally:
-        write_summary(out / SUMMARY, outcomes)
-    return outcomes
+        ledger.collect(at_most=0)  # the writer has ended, whatever ended the loop
+        ledger.outcomes.sort(key=lambda outcome: order[outcome.source])
+        write_summary(out / SUMMARY, ledger.outcomes)
+    return ledger.outcomes
+
+
+@dataclass
+class _Ledger:
+    """How sources ended, and those whose results are being written, the oldest first.
+
+    `refused` is whether the system refused to write any.
+    """
+
+    report: Callable[[Outcome], None]
+    outcomes: list[Outcome] = field(default_factory=list)
+    writes: deque[tuple[Source, Future[Record]]] = field(default_factory=deque)
+    refused: bool = False
+
+    def add(self, outcome: Outcome) -> None:
+        """Enter how a source ended, and report it."""
+        self.outcomes.append(outcome)
+        self.report(outcome)
+
+    def fail(self, source: Source, error: BaseException) -> None:
+        """Enter a source that raised `error`."""
+        self.refused = self.refused or isinstance(error, OutputError)
+        self.add(_failure(source, error))
+
+    def collect(self, at_most: int) -> None:
+        """Wait for the oldest results, until those of `at_most` sources are left."""
+        while len(self.writes) > at_most:
+            source, write = self.writes.popleft()
+            if error := write.exception():
+                self.fail(source, error)
+            else:
+                self.add(Outcome(source, "ok", record=write.result()))
 
 
 def check_writable(out: Path) -> None:
@@ -161,12 +191,10 @@ def _segment(
     return writer.submit(write_frame, folder, result, record)
 
 
-def _failure(source: Source, error: Exception, out: Path) -> Outcome:
-    """Return how a source ended that raised `error`; raise where no other can be written either."""
+def _failure(source: Source, error: BaseException) -> Outcome:
+    """Return how a source ended that raised `error`."""
     if isinstance(error, NotAnAngiogramError):
         return Outcome(source, "skipped", str(error))
-    if isinstance(error, OutputError):
-        check_writable(out)
     if isinstance(error, CorosegError):
         return Outcome(source, "failed", str(error))
     _log.error("%s: an error of coroseg's own", source.path, exc_info=error)
@@ -178,7 +206,7 @@ def write_summary(path: Path, outcomes: Sequence[Outcome]) -> None:
     """Write a row an outcome to the CSV file `path`, after the rows of other sources it had."""
     rows = {row["name"]: row for row in _rows_in(path)}
     rows |= {row["name"]: row for row in map(_row, outcomes)}
-    with write_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with write_whole(path) as temporary, temporary.open("w", **_CSV) as file:
         writer = csv.DictWriter(file, COLUMNS, restval="")
         writer.writeheader()
         writer.writerows(rows.values())
@@ -187,13 +215,12 @@ def write_summary(path: Path, outcomes: Sequence[Outcome]) -> None:
 def _rows_in(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
+    with explained(path), path.open(**_CSV) as file:
         reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise OutputError(
-                f"{path}: was not written by this version: move it, or use another --out"
-            )
-        return list(reader)
+        columns, rows = tuple(reader.fieldnames or ()), list(reader)
+    if columns != COLUMNS or any(None in row for row in rows):
+        raise OutputError(f"{path}: was not written by this version: move it, or use another --out")
+    return rows
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:

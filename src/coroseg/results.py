@@ -28,8 +28,11 @@ RECORD = "result.json"
 FRAME_FILES = ("mask.png", "probability.png", "overlay.png", "contours.json", "contours.svg")
 RUN_FILES = ("mask.tif", "overlay.png")
 RESEARCH_ONLY = "Research software, not a medical device."
-PNG_SPEED = [cv2.IMWRITE_PNG_COMPRESSION, 1]
-"""zlib's quickest level: half the time of the default for files about a tenth larger."""
+PNG_SETTINGS = [
+    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
+]
+"""zlib's quickest level and one filter for all rows: half the time of the defaults."""
 
 Record = dict[str, Any]
 
@@ -104,7 +107,8 @@ def run_record(run: Angiogram, sha256: str, model: ModelInfo, request: Request) 
 def write_frame(folder: Path, result: Segmentation, record: Record) -> Record:
     """Write the files of one segmented frame and `record` to `folder`; return the record.
 
-    Raises `OutputError` for what the system refuses; the folder is then as it was before.
+    Raises `OutputError` for what the system refuses. The folder is then as it was before, or, where
+    the moving of the files was refused, without a record.
     """
     with _new_files(folder, record) as new:
         _write_png(new / "mask.png", result.mask.view(np.uint8) * np.uint8(255))
@@ -150,7 +154,7 @@ def _write_overlay(folder: Path, result: Segmentation) -> None:
 
 
 def _write_png(path: Path, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
-    _, content = cv2.imencode(".png", pixels, PNG_SPEED)
+    _, content = cv2.imencode(".png", pixels, PNG_SETTINGS)
     path.write_bytes(content.tobytes())
 
 

@@ -26,7 +26,6 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from coroseg.io import dicom_codecs
 from coroseg.io.dicom import read_dicom
 from dicom_files import LOSSLESS, scene, write_dicom
 
@@ -77,15 +76,6 @@ def test_frames_in_several_fragments_are_joined(tmp_path: Path) -> None:
     pixels = scene(rows=64, columns=72)
     path = write_dicom(tmp_path / "run.dcm", pixels, syntax=JPEGLSLossless, fragments=3)
     np.testing.assert_allclose(frames_of(path), expected(pixels, 12), atol=1e-6)
-
-
-def test_jpeg_lossless_needs_no_optional_package(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write_dicom(tmp_path / "run.dcm", scene(), syntax=JPEGLosslessSV1)
-    with_imagecodecs = frames_of(path)
-    monkeypatch.setattr(dicom_codecs, "_PLUGINS", {JPEGLosslessSV1: ("gdcm",)})
-    np.testing.assert_array_equal(frames_of(path), with_imagecodecs)
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, JPEGLSLossless, RLELossless])

@@ -1,6 +1,8 @@
 """Bad DICOM files: one line that says what is wrong, where, and what to do."""
 
 import struct
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -9,21 +11,26 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from pydicom.uid import (
+    JPEG2000,
     UID,
     CTImageStorage,
     DeflatedExplicitVRLittleEndian,
     EncapsulatedPDFStorage,
     ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
     JPEGExtended12Bit,
+    JPEGLossless,
     JPEGLosslessSV1,
     JPEGLSLossless,
+    JPEGLSNearLossless,
     MRImageStorage,
     RLELossless,
 )
 
-from coroseg.errors import CorosegError, InputError, MissingPackageError, NotAnAngiogramError
-from coroseg.io import dicom_codecs
+from coroseg.errors import CorosegError, InputError, NotAnAngiogramError
 from coroseg.io.dicom import read_dicom
 from dicom_files import LOSSLESS, scene, write_dicom
 
@@ -104,9 +111,38 @@ def test_larger_frames_promised_than_held(tmp_path: Path) -> None:
     assert "frame 2 of 3 is cut: the pixels take 26880 bytes and 13440 are there" in refusal(path)
 
 
-def test_a_jpeg_stream_of_another_size(tmp_path: Path) -> None:
-    path = write_dicom(tmp_path / "run.dcm", scene(), syntax=JPEGLosslessSV1, Rows=41)
-    assert "frame 1 of 3 cannot be decoded (the JPEG stream has 56 x 40 pixels" in refusal(path)
+SIZED = [
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    JPEG2000Lossless,
+    JPEG2000,
+]
+
+
+def jpeg_scene(syntax: UID) -> tuple[NDArray[Any], int]:
+    """Return frames and bits that `syntax` can hold."""
+    bits = 8 if syntax == JPEGBaseline8Bit else 12
+    return scene(bits=bits).astype(np.uint8 if bits == 8 else np.uint16), bits
+
+
+@pytest.mark.parametrize("syntax", SIZED, ids=lambda uid: uid.keyword)
+def test_a_stream_of_another_size(tmp_path: Path, syntax: UID) -> None:
+    pixels, bits = jpeg_scene(syntax)
+    path = write_dicom(tmp_path / "run.dcm", pixels, bits=bits, syntax=syntax, Rows=56, Columns=40)
+    assert "frame 1 of 3 cannot be decoded (the compressed stream has 56 x 40" in refusal(path)
+
+
+@pytest.mark.parametrize("syntax", SIZED, ids=lambda uid: uid.keyword)
+def test_a_stream_whose_end_was_never_written(tmp_path: Path, syntax: UID) -> None:
+    pixels, bits = jpeg_scene(syntax)
+    path = write_dicom(tmp_path / "run.dcm", pixels, bits=bits, syntax=syntax)
+    data = path.read_bytes()
+    path.write_bytes(data[:-300] + bytes(292) + data[-8:])  # zeros, and the pixels' own end
+    assert "frame 3 of 3 cannot be decoded (the compressed stream is incomplete" in refusal(path)
 
 
 def test_run_lengths_that_overrun_the_frame(tmp_path: Path) -> None:
@@ -216,22 +252,42 @@ def test_a_syntax_that_nothing_decodes(tmp_path: Path) -> None:
     assert "gdcmconv --raw" in message
 
 
-@pytest.mark.parametrize(
-    ("syntax", "package"),
-    [
-        (JPEGExtended12Bit, 'imagecodecs: pip install "coroseg[dicom]"'),
-        (JPEGLSLossless, 'pyjpegls: pip install "pyjpegls"'),
-        (JPEGLosslessSV1, 'gdcm: pip install "python-gdcm"'),
-    ],
-)
-def test_a_missing_decoder_names_its_package(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, syntax: UID, package: str
-) -> None:
-    path = write_dicom(tmp_path / "x.dcm", scene(), syntax=syntax)
-    decoder = dicom_codecs.get_decoder(syntax)
-    monkeypatch.setattr(decoder, "_available", {})
-    monkeypatch.setattr(dicom_codecs, "find_spec", lambda _: None)
-    assert package in refusal(path, MissingPackageError)
+_HIDDEN = ("imagecodecs", "jpeg_ls", "pylibjpeg")
+_READ_WITHOUT_THEM = f"""
+import sys
+sys.modules.update(dict.fromkeys({_HIDDEN}))
+from pathlib import Path
+from coroseg.errors import MissingPackageError
+from coroseg.io.dicom import read_dicom
+for name in sys.argv[1:]:
+    try:
+        read_dicom(Path(name))
+    except MissingPackageError as error:
+        print(error)
+"""
+
+
+def test_a_missing_decoder_names_its_package(tmp_path: Path) -> None:
+    packages = {
+        JPEGExtended12Bit: "imagecodecs",
+        JPEGLossless: "imagecodecs",
+        JPEGLosslessSV1: "imagecodecs",
+        JPEGLSLossless: "pyjpegls",
+        JPEGLSNearLossless: "pyjpegls",
+        JPEG2000Lossless: "pylibjpeg[openjpeg]",
+        JPEG2000: "pylibjpeg[openjpeg]",
+        RLELossless: "imagecodecs",
+    }
+    paths = [write_dicom(tmp_path / uid.keyword, scene(), syntax=uid) for uid in packages]
+    command = [sys.executable, "-c", _READ_WITHOUT_THEM, *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert (len(lines), done.stderr) == (len(packages), "")
+    for line, path, (syntax, package) in zip(lines, paths, packages.items(), strict=True):
+        name = package.partition("[")[0]
+        assert line == (
+            f'{path}: {syntax.name} ({syntax}) needs the package {name}: pip install "{package}"'
+        )
 
 
 @settings(

@@ -1,19 +1,17 @@
 """Which package decodes a compressed frame, and what is checked before it may.
 
-gdcm ends the whole process on some damaged streams, so it is used only where nothing else of the
-base packages decodes (JPEG lossless), after a check of the stream, and not at all where
-imagecodecs, an optional package, is installed. 12-bit JPEG needs imagecodecs. The names
-`is_available` and `DECODER_DEPENDENCIES` are those that pydicom asks a plugin for.
+`is_available`, `decode_frame` and `DECODER_DEPENDENCIES` are what pydicom asks a decoder for.
 """
 
+import struct
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 from pydicom.pixels.decoders.base import Decoder, DecodeRunner, get_decoder
 from pydicom.uid import (
-    JPEG2000,
     UID,
-    JPEG2000Lossless,
+    JPEG2000TransferSyntaxes,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
     JPEGLossless,
@@ -26,31 +24,22 @@ from pydicom.uid import (
 from coroseg.errors import InputError, MissingPackageError
 
 DECODER_DEPENDENCIES = dict.fromkeys(
-    (JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1), ("imagecodecs",)
+    (JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1, RLELossless), ("imagecodecs",)
 )
 
 _PLUGINS = {
-    JPEGBaseline8Bit: ("pillow",),
-    JPEGExtended12Bit: ("pillow", "imagecodecs"),
-    JPEGLossless: ("imagecodecs", "gdcm"),
-    JPEGLosslessSV1: ("imagecodecs", "gdcm"),
-    JPEGLSLossless: ("pyjpegls",),
-    JPEGLSNearLossless: ("pyjpegls",),
-    JPEG2000Lossless: ("pylibjpeg",),
-    JPEG2000: ("pylibjpeg",),
-    RLELossless: ("pylibjpeg",),
+    JPEGBaseline8Bit: "pillow",
+    **dict.fromkeys(DECODER_DEPENDENCIES, "imagecodecs"),
+    JPEGLSLossless: "pyjpegls",
+    JPEGLSNearLossless: "pyjpegls",
 }
-"""pydicom's names of the plugins for a syntax, the preferred first; any other syntax: its own."""
+"""pydicom's name of the decoder; pylibjpeg for any other syntax (JPEG 2000)."""
 
-_PACKAGES = {
-    "gdcm": "python-gdcm",
-    "pillow": "pillow",
-    "pyjpegls": "pyjpegls",
-    "pylibjpeg": "pylibjpeg[openjpeg,rle]",
-}
+_PACKAGES = {"pylibjpeg": "pylibjpeg[openjpeg]"}
 
-_START, _END, _SCAN = b"\xff\xd8", b"\xff\xd9", 0xDA
-_FRAME_HEADERS = (0xC0, 0xC1, 0xC3)  # baseline, extended, lossless
+_START, _END, _SCAN = b"\xff\xd8", b"\xff\xd9", b"\xff\xda"
+_FRAME_HEADERS = (0xC0, 0xC1, 0xC3, 0xF7)  # baseline, extended, lossless, JPEG-LS
+_J2K_START = b"\xff\x4f\xff\x51"  # start of codestream and its size segment
 
 
 def is_available(uid: str) -> bool:
@@ -59,18 +48,21 @@ def is_available(uid: str) -> bool:
 
 
 def decode_frame(src: bytes, runner: DecodeRunner) -> bytes:
-    """Return the decoded pixels of one JPEG frame, 8 or 16 bits a sample, little endian."""
+    """Return the decoded pixels of one JPEG or RLE frame, 8 or 16 bits a sample, little endian."""
     import imagecodecs
 
+    if runner.transfer_syntax == RLELossless:
+        runner.set_option("planar_configuration", 1)
+        return bytes(imagecodecs.dicomrle_decode(src, f"<u{runner.bits_allocated // 8}"))
     pixels = imagecodecs.jpeg8_decode(src)
     runner.set_option("bits_allocated", 8 * pixels.itemsize)
     return bytes(pixels.tobytes())
 
 
-def find_decoder(path: Path, syntax: UID, bits_stored: int) -> tuple[Decoder, str]:
+def find_decoder(path: Path, syntax: UID) -> tuple[Decoder, str]:
     """Return pydicom's decoder for `syntax` and the plugin to use ('' is its own choice).
 
-    Raises `MissingPackageError` where none is installed, `InputError` where there is none.
+    Raises `MissingPackageError` where it is not installed, `InputError` where there is none.
     """
     try:
         decoder = get_decoder(syntax)
@@ -81,35 +73,62 @@ def find_decoder(path: Path, syntax: UID, bits_stored: int) -> tuple[Decoder, st
         ) from error
     if not syntax.is_encapsulated:
         return decoder, ""
-    if is_available(syntax) and "imagecodecs" not in decoder.available_plugins:
-        decoder.add_plugin("imagecodecs", (__name__, "decode_frame"))
-    wanted = _PLUGINS.get(syntax, ("pylibjpeg",))
-    if syntax == JPEGExtended12Bit and bits_stored > 8:  # noqa: PLR2004
-        wanted = ("imagecodecs",)
-    for plugin in wanted:
-        if plugin in decoder.available_plugins:
-            return decoder, plugin
-    package = _PACKAGES.get(wanted[-1], "coroseg[dicom]")
-    raise MissingPackageError(
-        wanted[-1], f"{path}: {syntax.name} ({syntax})", f'pip install "{package}"'
-    )
+    plugin = _PLUGINS.get(syntax, "pylibjpeg")
+    if is_available(syntax) and plugin not in decoder.available_plugins:
+        decoder.add_plugin(plugin, (__name__, "decode_frame"))
+    if plugin not in decoder.available_plugins:
+        command = f'pip install "{_PACKAGES.get(plugin, plugin)}"'
+        raise MissingPackageError(plugin, f"{path}: {syntax.name} ({syntax})", command)
+    return decoder, plugin
 
 
-def check_jpeg(stream: bytes, rows: int, columns: int) -> None:
-    """Raise `ValueError` where a JPEG stream is incomplete or of another size (ITU-T T.81, B)."""
-    if not stream.startswith(_START) or not stream.rstrip(b"\0").endswith(_END):
-        raise ValueError("the JPEG stream is incomplete")
+def check_stream(stream: bytes, syntax: UID, rows: int, columns: int) -> None:
+    """Raise `ValueError` or `struct.error` where a frame is incomplete or of another size.
+
+    The decoders themselves fill what is missing with gray, reserve memory for whatever size a
+    damaged stream states, and follow run-length segments out of the stream.
+    """
+    if syntax == RLELossless:
+        _check_segments(stream)
+        return
+    find_size = _j2k_size if syntax in JPEG2000TransferSyntaxes else _jpeg_size
+    height, width = find_size(stream)
+    if (height, width) != (rows, columns):
+        raise ValueError(f"the compressed stream has {width} x {height} pixels")
+
+
+def _jpeg_size(stream: bytes) -> tuple[int, int]:
+    """Return (rows, columns) from the frame header of JPEG and JPEG-LS (ITU-T T.81 B, T.87 C)."""
+    if not stream.startswith(_START):
+        raise ValueError("the compressed stream does not begin as JPEG")
     position, size = 2, None
-    while size is None or stream[position + 1] != _SCAN:
+    while stream[position : position + 2] != _SCAN:
         segment = stream[position : position + 9]
         if len(segment) < 9 or segment[0] != _START[0]:  # noqa: PLR2004
-            raise ValueError(f"the JPEG stream is damaged at byte {position}")
+            raise ValueError(f"the compressed stream is damaged at byte {position}")
         if segment[1] in _FRAME_HEADERS:
-            size = int.from_bytes(segment[5:7], "big"), int.from_bytes(segment[7:9], "big")
-            if size != (rows, columns) or not 2 <= segment[4] <= 16:  # noqa: PLR2004
-                raise ValueError(
-                    f"the JPEG stream has {size[1]} x {size[0]} pixels of {segment[4]} bits"
-                )
+            size = struct.unpack(">HH", segment[5:])
         position += 2 + int.from_bytes(segment[2:4], "big")
-        if position + 2 > len(stream):
-            raise ValueError("the JPEG stream is incomplete")
+    if size is None:
+        raise ValueError("the compressed stream is neither baseline, lossless JPEG nor JPEG-LS")
+    if _END not in stream[position:]:
+        raise ValueError("the compressed stream is incomplete")
+    return size
+
+
+def _j2k_size(stream: bytes) -> tuple[int, int]:
+    """Return (rows, columns) from the size segment of JPEG 2000 (ITU-T T.800 A.5.1)."""
+    start = stream.find(_J2K_START)
+    if start < 0:
+        raise ValueError("the compressed stream does not begin as JPEG 2000")
+    if _END not in stream[start:]:
+        raise ValueError("the compressed stream is incomplete")
+    right, bottom, left, top = struct.unpack_from(">4L", stream, start + 8)
+    return bottom - top, right - left
+
+
+def _check_segments(stream: bytes) -> None:
+    """Raise where a run-length segment lies outside the stream, which states no size (PS3.5 G)."""
+    count, *offsets = struct.unpack_from("<16L", stream)
+    if not all(start < end for start, end in pairwise([*offsets[:count], len(stream)])):
+        raise ValueError("the compressed stream is incomplete")

@@ -12,11 +12,10 @@ from pydicom import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import Decoder
 from pydicom.pixels.utils import as_pixel_options
-from pydicom.uid import JPEGLossless, JPEGLosslessSV1
 
 from coroseg.angiogram import Frame
 from coroseg.errors import InputError
-from coroseg.io.dicom_codecs import check_jpeg, find_decoder
+from coroseg.io.dicom_codecs import check_stream, find_decoder
 from coroseg.io.dicom_file import (
     DAMAGED,
     DicomHeader,
@@ -69,20 +68,18 @@ class DicomFrames:
                 return default_view(_gray(pixels), self.dataset, index)
         except InputError as error:
             raise InputError(f"{place}: {error}") from error
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:  # the panic of pylibjpeg-rle, in Rust, is no Exception
+        except Exception as error:
             raise InputError(f"{place} cannot be decoded ({one_line(error)}): {DAMAGED}") from error
 
     def _check_stream(self, file: BinaryIO, index: int) -> None:
-        if self.decoder.UID in (JPEGLossless, JPEGLosslessSV1):
+        if self.decoder.UID.is_encapsulated:
             stream = get_frame(
                 file,
                 index,
                 number_of_frames=len(self),
                 extended_offsets=self.options.get("extended_offsets"),
             )
-            check_jpeg(stream, self.options["rows"], self.options["columns"])
+            check_stream(stream, self.decoder.UID, self.options["rows"], self.options["columns"])
 
 
 def find_frames(path: Path, header: DicomHeader, frames: int) -> DicomFrames:
@@ -93,7 +90,7 @@ def find_frames(path: Path, header: DicomHeader, frames: int) -> DicomFrames:
     """
     dataset = header.dataset
     syntax = header.syntax
-    decoder, plugin = find_decoder(path, syntax, int(dataset.BitsStored))
+    decoder, plugin = find_decoder(path, syntax)
     options = as_pixel_options(
         dataset,
         transfer_syntax_uid=syntax,

@@ -2,7 +2,9 @@
 
 import errno
 import hashlib
+import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,7 +65,7 @@ def sha256_of(path: Path) -> str:
             return _sha256_of_file(path)
         digest = hashlib.sha256()
         for file in image_files(path):
-            digest.update(f"{file.name}\n{_sha256_of_file(file)}\n".encode())
+            digest.update(os.fsencode(f"{file.name}\n{_sha256_of_file(file)}\n"))
         return digest.hexdigest()
     except OSError as error:
         raise InputError(
@@ -72,5 +74,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _sha256_of_file(path: Path) -> str:
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for without end
+        raise InputError(f"{path}: not a regular file: pass a file or a folder of files")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,6 +8,7 @@ from torchvision.transforms import v2
 from torchvision.tv_tensors import Image
 
 from coroseg.lab.config import Augmentation
+from coroseg.lab.erase import erase_vessels
 
 MIN_FIELD = 0.8
 """Smallest part of the image's side that a drawn collimator leaves open."""
@@ -53,6 +54,8 @@ class Augment:
         self._settings = settings
 
     def __call__(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        if torch.rand(1).item() < self._settings.erase:
+            image, mask = erase_vessels(image, mask), torch.zeros_like(mask)
         image, mask = self._geometry(Image(image), Image(mask))
         image, mask = image.as_subclass(Tensor), mask.as_subclass(Tensor)
         if self._settings.gamma > 1:
@@ -66,11 +69,12 @@ class Augment:
 
 
 def random_field(rows: int, columns: int) -> Tensor:
-    """Return 1 inside a random round or rectangular field of view and 0 outside, (rows, columns)."""
+    """Return a random round or rectangular field of view, (rows, columns): 1 inside, 0 outside."""
     y = torch.linspace(-1, 1, rows)[:, None]
     x = torch.linspace(-1, 1, columns)[None, :]
     if torch.rand(1).item() < 0.5:  # noqa: PLR2004
         radius = torch.empty(1).uniform_(1.0, math.sqrt(2) * 0.95)
         return (x**2 + y**2 <= radius**2).float()
     left, right, top, bottom = torch.empty(4).uniform_(MIN_FIELD, 1.0)
-    return ((x >= -left) & (x <= right) & (y >= -top) & (y <= bottom)).float()
+    inside: Tensor = (x >= -left) & (x <= right) & (y >= -top) & (y <= bottom)
+    return inside.float()

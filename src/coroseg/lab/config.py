@@ -1,5 +1,6 @@
 """The settings of a training run: a TOML file, every key checked."""
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -17,7 +18,7 @@ Count = Annotated[int, Field(ge=1)]
 class Section(BaseModel):
     """A table of the file: unknown keys are refused, values are never changed after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Source(Section):
@@ -61,9 +62,9 @@ class Augmentation(Section):
     """How far each of the seven transforms goes, and how often; 0 switches one off.
 
     Shifts and crops are fractions of the side, `crop` the smallest area kept; `noise` is a standard
-    deviation in grey levels 0..1, `blur` one in pixels. `collimate` covers the image border as a
-    collimator or a round field does, `gamma` bends the grey scale by up to this factor: two
-    additions of ours, off in the paper's preset.
+    deviation in grey levels 0..1, `blur` one in pixels. Three additions of ours are off in the
+    paper's preset: `collimate` covers the image border as a collimator or a round field does,
+    `gamma` bends the grey scale by up to this factor, `erase` fills the vessels with background.
     """
 
     flip: Probability = 0.5
@@ -79,6 +80,13 @@ class Augmentation(Section):
     blur_probability: Probability = 0.2
     gamma: Annotated[float, Field(ge=1)] = 1.0
     collimate: Probability = 0.0
+    erase: Probability = 0.0
+
+    @model_validator(mode="after")
+    def _smallest_scale_first(self) -> Self:
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"scale = {list(self.scale)}: the smaller comes first")
+        return self
 
 
 class Training(Section):
@@ -113,7 +121,7 @@ class Training(Section):
 class Config(Section):
     """One training run. `start` is a checkpoint whose weights it begins with."""
 
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     start: Path | None = None
     data: Data
     model: Model
@@ -138,7 +146,8 @@ def read_config(path: Path) -> Config:
 def parse_config(values: dict[str, Any], place: str) -> Config:
     """Return the settings in `values`. Raises `ConfigError`, naming `place`."""
     try:
-        return Config.model_validate(values)
+        # JSON, because it is strict about numbers and still takes a list and a path's text.
+        return Config.model_validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, problem['loc'])) or 'the file'}: {problem['msg']}"

@@ -36,15 +36,17 @@ class VesselImages(Dataset[tuple[Tensor, Tensor]]):
         self._seed = seed
         pixels = (len(self.samples), 2, size, size)
         # Shared memory: worker processes fill one cache instead of one each.
-        self._cache = torch.zeros(pixels, dtype=torch.uint8).share_memory_()
-        self._cached = torch.zeros(len(self.samples), dtype=torch.bool).share_memory_()
+        self._cache: Tensor = torch.zeros(pixels, dtype=torch.uint8)
+        self._cached: Tensor = torch.zeros(len(self.samples), dtype=torch.bool)
+        for shared in (self._cache, self._cached):
+            shared.share_memory_()  # type: ignore[no-untyped-call]
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __getitem__(self, key: Key) -> tuple[Tensor, Tensor]:
         epoch, index = key
-        image, mask = (self._pixels(index).float() / 255).split(1)
+        image, mask = torch.split(self._pixels(index).float() / 255, 1)
         if self._augment is None:
             return image, mask
         with torch.random.fork_rng(devices=[]):
@@ -63,7 +65,7 @@ class VesselImages(Dataset[tuple[Tensor, Tensor]]):
 
 
 class EpochSampler(DistributedSampler[tuple[Tensor, Tensor]]):
-    """The keys of one epoch in an order that depends on the seed and the epoch, shared out by rank."""
+    """The keys of one epoch, shared out by rank; seed and epoch decide their order."""
 
     def __iter__(self) -> Iterator[Key]:  # type: ignore[override]
         for index in super().__iter__():

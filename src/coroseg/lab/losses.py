@@ -49,7 +49,8 @@ def binary_cross_entropy(logits: Tensor, truth: Tensor, gamma: float = 0.0) -> T
     entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     if gamma > 0:
         probability = torch.sigmoid(logits)
-        missed = (truth - probability).abs()
+        # The power of an exact 0 has no finite gradient where gamma is below 1.
+        missed = (truth - probability).abs().clamp_min(torch.finfo(entropy.dtype).eps)
         entropy = entropy * missed**gamma
     return entropy.mean()
 

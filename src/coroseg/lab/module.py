@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader
+from torchmetrics.aggregation import MeanMetric
 
 from coroseg.datasets.manifest import Sample
 from coroseg.io.masks import read_mask
 from coroseg.lab.config import Config
-from coroseg.lab.data import Key, VesselImages
+from coroseg.lab.data import VesselImages
 from coroseg.lab.losses import HybridLoss
 from coroseg.metrics import dice
 from coroseg.segmentation.binarize import binarize
@@ -33,6 +33,8 @@ class Training(lightning.LightningModule):
         self.loss = HybridLoss(config.loss.focal_gamma, config.loss.side_weights)
         self.config = config
         self._validation = validation
+        # Two empty masks have no Dice; such images count for nothing.
+        self._dice = MeanMetric(nan_strategy="ignore")
 
     def forward(self, image: Tensor) -> Tensor:
         logits: Tensor = self.network(image)
@@ -52,17 +54,12 @@ class Training(lightning.LightningModule):
         image, truth, indices = batch
         logits = self(image.contiguous(memory_format=torch.channels_last))
         loss = self.loss(logits, truth)
-        scores = [
-            dice(binarize(resize_back(probability, mask.shape)).mask, mask)
-            for probability, mask in zip(
-                torch.sigmoid(logits)[:, 0].float().cpu().numpy(),
-                (read_mask(self._validation[index].mask) for index in indices.tolist()),
-                strict=True,
-            )
-        ]
-        size = len(image)
-        self.log("val_loss", loss, batch_size=size, sync_dist=True)
-        self.log("val_dice", float(np.nanmean(scores)), batch_size=size, sync_dist=True)
+        probabilities = torch.sigmoid(logits)[:, 0].float().cpu().numpy()
+        for probability, index in zip(probabilities, indices.tolist(), strict=True):
+            mask = read_mask(self._validation[index].mask)
+            self._dice.update(dice(binarize(resize_back(probability, mask.shape)).mask, mask))
+        self.log("val_loss", loss, batch_size=len(image), sync_dist=True)
+        self.log("val_dice", self._dice, on_epoch=True)
 
     def configure_optimizers(self) -> Any:
         settings = self.config.training
@@ -103,7 +100,7 @@ class Indexed(torch.utils.data.Dataset[tuple[Tensor, Tensor, int]]):
 
 
 def resize_back(probability: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return a square's probabilities on the (rows, columns) it was padded from: undoes `fit_square`."""
+    """Return a square's map on the (rows, columns) it was padded from: undoes `fit_square`."""
     rows, columns = shape
     side = max(rows, columns)
     square = cv2.resize(probability, (side, side), interpolation=cv2.INTER_LINEAR)

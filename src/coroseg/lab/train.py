@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import subprocess
 import sys
@@ -14,25 +15,31 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch import callbacks
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from coroseg.errors import ConfigError, OutputError
+from coroseg.datasets.manifest import read_manifest
+from coroseg.errors import ConfigError, ModelError, OutputError
 from coroseg.io.files import sha256_of
 from coroseg.lab.augment import Augment
 from coroseg.lab.config import Config
+from coroseg.lab.curves import Curves
 from coroseg.lab.data import EpochSampler, VesselImages, read_sources
 from coroseg.lab.models.network import Network, build_model
 from coroseg.lab.module import Indexed, Training
 
 LAST = "last.ckpt"
 BEST = "best.ckpt"
+CURVES = "curves/metrics.csv"
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a run left behind. `best` is the checkpoint of the best validation epoch."""
+    """What a run left behind: the checkpoints of its best and its last epoch.
+
+    `val_dice` is that of the best; without validation it is None, and the best is the last.
+    """
 
     best: Path
     last: Path
@@ -42,9 +49,9 @@ class TrainingResult:
 def train(config: Config, out: Path, *, resume: bool = False) -> TrainingResult:
     """Train as `config` says and return the checkpoints, all of them in the folder `out`.
 
-    With `resume`, the run in `out` goes on after its last whole epoch and ends with the weights that
-    an uninterrupted run would have. Raises `OutputError` where `out` holds a run and `resume` was
-    not asked for, `ConfigError` where the run in it had other settings.
+    With `resume`, the run in `out` goes on after its last whole epoch and ends with the weights
+    that an uninterrupted run would have. Raises `OutputError` where `out` holds a run and `resume`
+    was not asked for, `ConfigError` where the run in it had other settings.
     """
     last = out / LAST
     if last.exists() and not resume:
@@ -62,12 +69,14 @@ def train(config: Config, out: Path, *, resume: bool = False) -> TrainingResult:
     images = VesselImages(train_samples, size, augment=augment, seed=config.seed)
     validation = Indexed(VesselImages(validation_samples, size))
     module = Training(_start(config, pretrained=not checkpoint), config, validation_samples)
-    trainer = _trainer(config, out, validates=bool(validation_samples))
+    keep_best = _keeper(out, BEST, monitor="val_dice") if validation_samples else None
+    trainer = _trainer(config, out, keep_best)
     data = _Loaders(images, validation, config)
-    trainer.fit(module, data, ckpt_path=checkpoint, weights_only=False)
-    score = trainer.callback_metrics.get("val_dice")
-    best = out / (BEST if validation_samples else LAST)
-    return TrainingResult(best, last, None if score is None else float(score))
+    trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+    if keep_best is None:
+        return TrainingResult(last, last, None)
+    score = keep_best.best_model_score
+    return TrainingResult(out / BEST, last, None if score is None else float(score))
 
 
 class _Loaders(lightning.LightningDataModule):
@@ -94,24 +103,25 @@ class _Loaders(lightning.LightningDataModule):
             pin_memory=torch.cuda.is_available(),
         )
 
-    def val_dataloader(self) -> DataLoader[Any]:
+    def val_dataloader(self) -> DataLoader[Any] | list[Any]:
+        if not len(self._validation):
+            return []
         return DataLoader(self._validation, batch_size=self._config.data.batch)
 
 
-def _trainer(config: Config, out: Path, *, validates: bool) -> lightning.Trainer:
+def _trainer(
+    config: Config, out: Path, keep_best: callbacks.ModelCheckpoint | None
+) -> lightning.Trainer:
     settings = config.training
-    watch = {"monitor": "val_dice", "mode": "max"} if validates else {}
-    used: list[callbacks.Callback] = [
-        callbacks.ModelCheckpoint(
-            out, filename=Path(BEST).stem, save_last=True, enable_version_counter=False, **watch
-        ),
-        Provenance(config),
-        EpochReport(),
-    ]
+    used: list[callbacks.Callback] = [Provenance(config), EpochReport()]
     if settings.average_decay:
         used.append(callbacks.EMAWeightAveraging(decay=settings.average_decay))
-    if settings.patience and validates:
+    if settings.patience and keep_best:
         used.append(callbacks.EarlyStopping("val_dice", mode="max", patience=settings.patience))
+    # The last is written last: killed between the two, a run repeats the epoch. (`save_last` of
+    # one callback writes the last epoch only where it is the best.)
+    used += [keep_best] if keep_best else []
+    used.append(_keeper(out, LAST))
     if sys.stderr.isatty():
         used.append(callbacks.RichProgressBar())
     return lightning.Trainer(
@@ -125,7 +135,7 @@ def _trainer(config: Config, out: Path, *, validates: bool) -> lightning.Trainer
         gradient_clip_val=settings.gradient_clip or None,
         callbacks=used,
         logger=[
-            CSVLogger(out, name="", version="curves"),
+            Curves(out / CURVES),
             TensorBoardLogger(out, name="", version="tensorboard"),
         ],
         use_distributed_sampler=False,
@@ -136,11 +146,28 @@ def _trainer(config: Config, out: Path, *, validates: bool) -> lightning.Trainer
     )
 
 
+def _keeper(out: Path, name: str, monitor: str | None = None) -> callbacks.ModelCheckpoint:
+    return callbacks.ModelCheckpoint(
+        out,
+        filename=Path(name).stem,
+        monitor=monitor,
+        mode="max",
+        enable_version_counter=False,
+        save_on_train_epoch_end=True,
+    )
+
+
 def _start(config: Config, *, pretrained: bool) -> Network:
     """Return the network a run begins with: ImageNet weights, or those of `start`."""
     network = build_model(config.model, pretrained=pretrained and config.start is None)
     if pretrained and config.start:
-        network.load_state_dict(network_weights(read_checkpoint(config.start)))
+        try:
+            network.load_state_dict(network_weights(read_checkpoint(config.start)))
+        except RuntimeError as error:
+            raise ModelError(
+                f"{config.start}: holds the weights of another network: "
+                "give [model] the settings it was trained with"
+            ) from error
     return network
 
 
@@ -180,11 +207,12 @@ class Provenance(callbacks.Callback):
 
     def __init__(self, config: Config) -> None:
         manifests = {source.manifest for source in (*config.data.train, *config.data.validation)}
+        hashes = {str(path): data_sha256(path) for path in sorted(manifests)}
         self._facts = {
             "config": config.model_dump(mode="json"),
             "version": version("coroseg"),
             "git_commit": git_commit(),
-            "data_sha256": {path.name: sha256_of(path) for path in sorted(manifests)},
+            "data_sha256": hashes,
         }
 
     def on_save_checkpoint(
@@ -222,10 +250,25 @@ class EpochReport(callbacks.Callback):
         _log.info("epoch %d of %d: %s", trainer.current_epoch + 1, trainer.max_epochs, line)
 
 
+def data_sha256(manifest: Path) -> str:
+    """Return the SHA-256 over a manifest and, in its order, every image and mask it names."""
+    digest = hashlib.sha256(sha256_of(manifest).encode())
+    for sample in read_manifest(manifest):
+        digest.update(f"{sha256_of(sample.image)} {sha256_of(sample.mask)}".encode())
+    return digest.hexdigest()
+
+
 def git_commit() -> str | None:
     """Return the commit of the source tree that this package runs from; None outside one."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    here = Path(__file__)
+    git = ["git", "-C", str(here.parent)]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+        # A package installed below somebody else's repository is not of its commit.
+        _run([*git, "ls-files", "--error-unmatch", here.name])
+        return _run([*git, "rev-parse", "HEAD"])
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def _run(command: list[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603

@@ -14,6 +14,8 @@ DEPTH = 5
 PROBE_SIDE = 128
 """Side of the image on which an encoder's strides are measured, in pixels."""
 
+_CHOOSE_ANOTHER = "choose a convolutional encoder with five halvings, such as 'inceptionresnetv2'"
+
 
 class Encoder(nn.Module):
     """The contract between an encoder and a decoder, which never knows which encoder it has.
@@ -76,8 +78,10 @@ class LibraryEncoder(Encoder):
                 warnings.simplefilter("ignore")
                 self.body = get_encoder(name, in_channels=in_channels, depth=DEPTH, weights=None)
         except (KeyError, ValueError, RuntimeError) as error:
+            # A KeyError's text is the list of some hundred names.
+            reason = "unknown name" if isinstance(error, KeyError) else error
             raise ModelError(
-                f"encoder {name!r}: not a usable encoder of segmentation_models_pytorch ({error}); "
+                f"encoder {name!r}: no usable encoder of segmentation_models_pytorch ({reason}): "
                 "see segmentation_models_pytorch.encoders.get_encoder_names(), or use 'plain'"
             ) from error
         self.in_channels = in_channels
@@ -90,8 +94,14 @@ class LibraryEncoder(Encoder):
     def _check_strides(self, name: str) -> None:
         image = torch.zeros(1, self.in_channels, PROBE_SIDE, PROBE_SIDE)
         training = self.training
-        with torch.no_grad():
-            maps = [tuple(feature.shape[1:]) for feature in self.eval()(image)]
+        try:
+            with torch.no_grad():
+                maps = [tuple(feature.shape[1:]) for feature in self.eval()(image)]
+        except (AssertionError, RuntimeError, ValueError) as error:
+            raise ModelError(
+                f"encoder {name!r}: cannot take a {PROBE_SIDE} x {PROBE_SIDE} image ({error}): "
+                f"{_CHOOSE_ANOTHER}"
+            ) from error
         self.train(training)
         expected = [
             (channels, PROBE_SIDE // stride, PROBE_SIDE // stride)
@@ -99,9 +109,9 @@ class LibraryEncoder(Encoder):
         ]
         if maps != expected or 0 in self.channels:
             raise ModelError(
-                f"encoder {name!r}: U-Net 3+ needs maps at strides {list(self.strides)}; on a "
-                f"{PROBE_SIDE} x {PROBE_SIDE} image this one gives (channels, rows, columns) {maps}: "
-                "choose a convolutional encoder with five halvings, such as 'inceptionresnetv2'"
+                f"encoder {name!r}: U-Net 3+ needs maps at strides {list(self.strides)}; of a "
+                f"{PROBE_SIDE} x {PROBE_SIDE} image this one makes (channels, rows, columns) "
+                f"{maps}: {_CHOOSE_ANOTHER}"
             )
 
     def forward(self, image: Tensor) -> list[Tensor]:

@@ -51,4 +51,4 @@ def build_model(settings: Model, *, pretrained: bool = True) -> Network:
         deep_supervision=settings.deep_supervision,
         upsample_first=settings.upsample_first,
     )
-    return Network(core).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return Network(core).to(memory_format=torch.channels_last)

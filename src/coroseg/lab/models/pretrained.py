@@ -87,7 +87,8 @@ def _load(encoder: LibraryEncoder, name: str, given: Mapping[str, Tensor]) -> No
     values = [given[k] for k in own] if by_name else list(given.values())[: len(own)]
     if len(values) < len(own):
         raise ModelError(
-            f"encoder {name!r}: needs {len(own)} tensors, the weights hold {len(given)}: {_REMEDIES}"
+            f"encoder {name!r}: needs {len(own)} tensors, the weights hold {len(given)}: "
+            f"{_REMEDIES}"
         )
     filled = {}
     for (key, target), value in zip(own.items(), values, strict=True):

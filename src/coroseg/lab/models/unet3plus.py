@@ -1,4 +1,4 @@
-"""U-Net 3+ on any convolutional encoder: full-scale skip connections and deep supervision (Eq. 4)."""
+"""U-Net 3+ on any convolutional encoder: full-scale skips and deep supervision (Eq. 4)."""
 
 from collections.abc import Sequence
 
@@ -53,7 +53,7 @@ class UNet3Plus(nn.Module):
         return self._logits(image, outputs=1)
 
     def side_outputs(self, image: Tensor) -> Tensor:
-        """Return every supervised logit map (N, S, H, W), in any mode: S is 5, or 1 without them."""
+        """Return every supervised logit map, (N, S, H, W), in any mode: S is 5, or 1 without."""
         return self._logits(image, outputs=len(self.heads))
 
     def _logits(self, image: Tensor, outputs: int) -> Tensor:

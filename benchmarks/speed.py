@@ -1,0 +1,125 @@
+"""How fast is it? The network against U-Net++ InceptionResNetV2; a whole `segment` against numpy.
+
+    python benchmarks/speed.py [--threads 2] [--repeats 15] [--sources 40]
+
+All are measured in one run, in turn, so that a busy or throttled machine slows all of them; the
+ratios are what to quote. Needs `pip install "coroseg[lab]"` for U-Net++.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+
+from coroseg.io.sources import find_sources
+from coroseg.pipeline import process
+from coroseg.results import Request
+from coroseg.segmentation.predictor import Predictor, to_network
+from coroseg.simulation.drawn import draw_run
+
+SIDE = 512
+GFLOP_SHAPE = (1024, 1024, 512)
+"""Rows, inner size and columns of a product of 1.07 GFLOP."""
+
+
+def main() -> None:
+    """Print the medians and their ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--sources", type=int, default=40)
+    options = parser.parse_args()
+    frames = draw_run(seed=3, frames=24, size=SIDE).frames.astype(np.float32) / 4095
+    predictor = Predictor(threads=options.threads)
+    image = to_network(frames[12:13], predictor.info.input_size)
+    peer = _unetplusplus(options.threads)
+    peer_image = np.repeat(frames[12][None, None], 3, axis=1)
+    seconds = _in_turn(
+        {
+            "network, one 512 x 512 frame": lambda: predictor.run(image),
+            "U-Net++ InceptionResNetV2, the same frame": lambda: peer.run(
+                None, {"image": peer_image}
+            ),
+            "numpy float32 product of 1 GFLOP": _gflop(),
+        },
+        options.repeats,
+    )
+    network, unetplusplus, gflop = seconds.values()
+    whole = _whole_segment(frames, predictor, options.sources)
+    for name, value in seconds.items():
+        print(f"{1000 * value:9.2f} ms  {name}")
+    print(f"{1000 * whole:9.2f} ms  segment, a further image with all its files")
+    print(f"{unetplusplus / network:9.2f}     U-Net++ / network")
+    print(f"{whole / gflop:9.2f}     segment / numpy GFLOP")
+    print(f"{whole / network:9.2f}     segment / network")
+    print(f"{os.cpu_count()} processors, {options.threads} threads, load {os.getloadavg()[0]:.2f}")
+
+
+def _in_turn(functions: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Return each function's median seconds, called in turn, after one call that is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    for function in functions.values():
+        function()
+    for _ in range(repeats):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def _gflop() -> Callable[[], object]:
+    random = np.random.default_rng(0)
+    rows, inner, columns = GFLOP_SHAPE
+    a = random.random((rows, inner), dtype=np.float32)
+    b = random.random((inner, columns), dtype=np.float32)
+    return lambda: a @ b
+
+
+def _unetplusplus(threads: int) -> onnxruntime.InferenceSession:
+    import torch
+    from segmentation_models_pytorch import UnetPlusPlus
+
+    network = UnetPlusPlus("inceptionresnetv2", encoder_weights=None, in_channels=3).eval()
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "unetplusplus.onnx"
+        image = torch.rand(1, 3, SIDE, SIDE)
+        torch.onnx.export(network, (image,), str(path), dynamo=False, input_names=["image"])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        return onnxruntime.InferenceSession(
+            path.read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
+
+
+def _whole_segment(frames: np.ndarray, predictor: Predictor, count: int) -> float:
+    """Return the seconds a further image takes from its PNG to all its files."""
+    request = Request(frame="best", spacing_mm=0.3, as_run=False, any_modality=False)
+    with tempfile.TemporaryDirectory() as folder:
+        images = Path(folder) / "images"
+        images.mkdir()
+        for number in range(count):
+            levels = np.rint(frames[8 + number % 8] * 255).astype(np.uint8)
+            levels[0, 0] = number  # no two files are the same
+            cv2.imwrite(str(images / f"{number}.png"), levels)
+        sources = find_sources([images]).sources
+        process(sources[:2], Path(folder) / "warm", request, predictor)
+        start = time.perf_counter()
+        outcomes = process(sources, Path(folder) / "out", request, predictor)
+        seconds = time.perf_counter() - start
+    if any(outcome.status != "ok" for outcome in outcomes):
+        raise RuntimeError(f"not all went well: {outcomes}")
+    return seconds / count
+
+
+if __name__ == "__main__":
+    main()

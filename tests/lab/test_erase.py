@@ -1,0 +1,50 @@
+import cv2
+import numpy as np
+import torch
+
+from coroseg.lab.erase import erase_vessels
+
+
+def _scene() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return a smooth noisy background, (1, 96, 144), the same with a vessel, and its mask."""
+    y, x = np.mgrid[0:96, 0:144] / 144
+    noise = np.random.default_rng(0).normal(0, 0.01, y.shape)
+    background = (0.5 + 0.2 * x - 0.1 * y + noise).astype(np.float32)
+    mask = np.zeros(y.shape, np.float32)
+    cv2.line(mask, (20, 80), (120, 15), 1.0, 6)
+    image = background - 0.25 * cv2.GaussianBlur(mask, (0, 0), 1)
+    return tuple(torch.from_numpy(a)[None] for a in (background, image, mask))
+
+
+def test_an_erased_vessel_leaves_the_background_it_was_drawn_on() -> None:
+    background, image, mask = _scene()
+    torch.manual_seed(0)
+    erased = erase_vessels(image, mask)
+    inside = mask > 0.5
+    assert (image - background)[inside].abs().mean() > 0.2
+    assert (erased - background)[inside].abs().mean() < 0.02
+    assert (erased - background)[inside].mean().abs() < 0.01
+
+
+def test_what_lies_far_from_the_vessel_stays() -> None:
+    _, image, mask = _scene()
+    erased = erase_vessels(image, mask)
+    reach = cv2.dilate(mask[0].numpy(), np.ones((25, 25), np.uint8)) > 0
+    far = torch.from_numpy(~reach)[None]
+    assert far.any()
+    assert torch.equal(erased[far], image[far])
+
+
+def test_the_fill_has_the_grain_of_the_image() -> None:
+    _, image, mask = _scene()
+    torch.manual_seed(1)
+    inside = cv2.erode(mask[0].numpy(), np.ones((3, 3), np.uint8)) > 0.5
+    rough = erase_vessels(image, mask)[0].numpy()
+    grain = rough - cv2.GaussianBlur(rough, (0, 0), 2)
+    assert 0.003 < grain[inside].std() < 0.02
+
+
+def test_no_vessel_or_nothing_but_vessel_is_no_error() -> None:
+    _, image, mask = _scene()
+    assert torch.equal(erase_vessels(image, torch.zeros_like(mask)), image)
+    assert torch.isfinite(erase_vessels(image, torch.ones_like(mask))).all()

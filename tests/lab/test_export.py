@@ -1,0 +1,105 @@
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from coroseg.errors import ConfigError, ModelError
+from coroseg.lab import export as module
+from coroseg.lab.config import parse_config
+from coroseg.lab.export import export
+from coroseg.lab.models.network import Network, build_model
+from coroseg.segmentation.predictor import Predictor
+
+SETTINGS: dict[str, Any] = {
+    "seed": 5,
+    "data": {"train": [{"manifest": "none.csv"}], "size": 64},
+    "model": {
+        "encoder": "tu-tf_efficientnet_lite0",
+        "encoder_weights": "none",
+        "width": 4,
+        "upsample_first": False,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    """A network whose batch norms have seen images, so that none is the identity."""
+    torch.manual_seed(0)
+    network = build_model(parse_config(SETTINGS, "test").model)
+    with torch.no_grad():
+        for _ in range(3):
+            network(torch.rand(2, 1, 64, 64))
+    return network.eval()
+
+
+@pytest.fixture
+def checkpoint(network: Network, tmp_path: Path) -> Path:
+    config = parse_config(SETTINGS, "test").model_dump(mode="json")
+    path = tmp_path / "best.ckpt"
+    state = {f"network.{name}": value for name, value in network.state_dict().items()}
+    facts = {"config": config, "git_commit": "abc", "version": "1", "data_sha256": {}}
+    torch.save({"state_dict": state, "coroseg": facts}, path)
+    return path
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(64, 64), (96, 160), (32, 256)])
+def test_the_file_computes_what_torch_computes(
+    network: Network, checkpoint: Path, tmp_path: Path, rows: int, columns: int
+) -> None:
+    out = tmp_path / "model.onnx"
+    difference = export(checkpoint, out)
+    session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
+    image = np.random.default_rng(1).random((2, 1, rows, columns), dtype=np.float32)
+    (found,) = session.run(["probability"], {"image": image})
+    with torch.no_grad():
+        expected = torch.sigmoid(network(torch.from_numpy(image))).numpy()
+    assert expected.std() > 1e-3  # the comparison says something
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert difference <= 1e-4
+
+
+def test_the_file_names_its_origin_and_fits_the_predictor(checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model.onnx"
+    export(checkpoint, out, name="mine")
+    predictor = Predictor(out)
+    assert (predictor.info.name, predictor.info.input_size) == ("mine", 64)
+    assert predictor.predict(np.zeros((1, 50, 70), np.float32)).shape == (1, 50, 70)
+    metadata = onnxruntime.InferenceSession(
+        str(out), providers=["CPUExecutionProvider"]
+    ).get_modelmeta()
+    assert metadata.custom_metadata_map["git_commit"] == "abc"
+    assert metadata.custom_metadata_map["seed"] == "5"
+
+
+def test_a_file_that_differs_is_not_kept(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoilt(model: nn.Module) -> nn.Module:
+        model = copy.deepcopy(model)
+        with torch.no_grad():
+            next(p for n, p in model.named_parameters() if n.endswith("heads.0.bias")).add_(0.01)
+        return model
+
+    out = tmp_path / "model.onnx"
+    out.write_bytes(b"earlier")
+    monkeypatch.setattr(module, "_quick", spoilt)
+    with pytest.raises(ModelError, match="differ from torch's by"):
+        export(checkpoint, out)
+    assert out.read_bytes() == b"earlier"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.ckpt", "model.onnx"]
+
+
+def test_a_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.ckpt"
+    torch.save({"state_dict": {}}, path)
+    with pytest.raises(ConfigError, match="no checkpoint of coroseg"):
+        export(path, tmp_path / "model.onnx")
+    path.write_text("text")
+    with pytest.raises(ConfigError, match="cannot be read as a checkpoint"):
+        export(path, tmp_path / "model.onnx")

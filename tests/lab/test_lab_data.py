@@ -1,0 +1,172 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+import coroseg.lab.data as lab_data
+from coroseg.datasets.manifest import Sample, read_manifest
+from coroseg.errors import ConfigError, DataError
+from coroseg.lab.augment import Augment
+from coroseg.lab.config import Augmentation, Source
+from coroseg.lab.data import EpochSampler, VesselImages, fit_square, read_sources
+from coroseg.lab.module import resize_back
+
+SIZE = 32
+
+
+@pytest.fixture
+def samples(make_data: Callable[..., Path]) -> list[Sample]:
+    return read_manifest(make_data(5))
+
+
+def images(samples: list[Sample], *, seed: int = 0, augmented: bool = True) -> VesselImages:
+    augment = Augment(Augmentation(), SIZE) if augmented else None
+    return VesselImages(samples, SIZE, augment=augment, seed=seed)
+
+
+def same(a: tuple[torch.Tensor, ...], b: tuple[torch.Tensor, ...]) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_an_augmented_sample_depends_on_seed_epoch_and_index_only(samples: list[Sample]) -> None:
+    first, again, other = images(samples), images(samples), images(samples, seed=1)
+    drawn = {key: first[key] for key in [(e, i) for e in range(3) for i in range(5)]}
+    torch.manual_seed(99)
+    for key in reversed(drawn):
+        assert same(again[key], drawn[key])
+        assert not same(other[key], drawn[key])
+    assert not same(drawn[0, 2], drawn[1, 2])
+    assert not same(drawn[2, 0], drawn[0, 2])
+
+
+def test_a_sample_leaves_the_global_generator_alone(samples: list[Sample]) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    images(samples)[0, 0]
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_workers_draw_the_same_samples(samples: list[Sample]) -> None:
+    def batches(workers: int) -> list[list[torch.Tensor]]:
+        data = images(samples)
+        sampler = EpochSampler(data, 1, 0, seed=4)
+        loader = DataLoader(
+            data, 2, sampler=sampler, num_workers=workers, persistent_workers=workers > 0
+        )
+        found = []
+        for epoch in range(2):
+            sampler.set_epoch(epoch)
+            found += list(loader)
+        return found
+
+    alone, with_workers = batches(0), batches(2)
+    assert len(alone) == len(with_workers) == 6
+    assert all(same(a, b) for a, b in zip(alone, with_workers, strict=True))
+
+
+def test_files_are_decoded_once(
+    samples: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    for name in ("read_image", "read_mask"):
+        original = getattr(lab_data, name)
+
+        def counted(path: Path, original: Callable[..., object] = original) -> object:
+            read.append(path)
+            return original(path)
+
+        monkeypatch.setattr(lab_data, name, counted)
+    data = images(samples)
+    assert read == []
+    for epoch in range(3):
+        for index in range(5):
+            data[epoch, index]
+    assert sorted(read) == sorted(p for s in samples for p in (s.image, s.mask))
+
+
+def test_without_augmentation_a_sample_is_the_file_at_this_size(samples: list[Sample]) -> None:
+    data = images(samples, augmented=False)
+    image, mask = data[0, 3]
+    assert same((image, mask), data[7, 3])
+    assert image.shape == mask.shape == (1, SIZE, SIZE)
+    pixels = cv2.imread(str(samples[3].image), cv2.IMREAD_UNCHANGED).astype(np.float32) / 255
+    truth = cv2.imread(str(samples[3].mask), cv2.IMREAD_UNCHANGED).astype(np.float32) / 255
+    np.testing.assert_allclose(image[0], fit_square(pixels, SIZE), atol=0.003)
+    np.testing.assert_allclose(mask[0], fit_square(truth, SIZE), atol=0.003)
+    # 60 x 44 pixels in a square of 60: the coverage is that of the whole square
+    assert mask.mean() == pytest.approx(truth.sum() / 60**2, rel=0.01)
+
+
+def smooth(rows: int, columns: int) -> NDArray[np.float32]:
+    y, x = np.mgrid[:rows, :columns]
+    return (0.3 + 0.5 * y / rows - 0.2 * x / columns).astype(np.float32)
+
+
+@pytest.mark.parametrize("shape", [(60, 44), (44, 61), (50, 50), (33, 20)])
+@pytest.mark.parametrize("size", [64, 128, 200])
+def test_resize_back_undoes_fit_square(shape: tuple[int, int], size: int) -> None:
+    image = smooth(*shape)
+    back = resize_back(fit_square(image, size), shape)
+    assert back.shape == shape
+    assert back.flags.c_contiguous
+    # half a pixel's shift would be 0.002 or more; at the padding black is mixed in
+    np.testing.assert_allclose(back[3:-3, 3:-3], image[3:-3, 3:-3], atol=5e-4)
+
+
+def test_resize_back_undoes_fit_square_where_it_made_smaller() -> None:
+    image = smooth(240, 176)
+    back = resize_back(fit_square(image, 60), image.shape)
+    np.testing.assert_allclose(back[10:-10, 10:-10], image[10:-10, 10:-10], atol=5e-4)
+
+
+def test_fit_square_pads_with_black_around_the_centre() -> None:
+    square = fit_square(np.ones((40, 20), dtype=np.float32), 80)
+    assert square.shape == (80, 80)
+    assert (square[:, 25:55] == 1).all()
+    assert (square[:, :15] == 0).all()
+    assert (square[:, 65:] == 0).all()
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_ranks_share_an_epoch_without_overlap(samples: list[Sample], ranks: int) -> None:
+    data = images(samples * 6)  # 30: each rank has as many
+    samplers = [EpochSampler(data, ranks, rank, seed=1) for rank in range(ranks)]
+    orders = []
+    for epoch in range(2):
+        for sampler in samplers:
+            sampler.set_epoch(epoch)
+        keys = [key for sampler in samplers for key in sampler]
+        assert sorted(keys) == [(epoch, index) for index in range(30)]
+        orders.append([index for _, index in keys])
+    assert orders[0] != orders[1]
+    assert orders[0] != list(range(30))
+
+
+def test_the_order_depends_on_the_seed(samples: list[Sample]) -> None:
+    data = images(samples * 6)
+    first, again, other = (list(EpochSampler(data, 1, 0, seed=s)) for s in (1, 1, 2))
+    assert first == again != other
+
+
+def test_sources_are_filtered_by_split_and_repeated(samples: list[Sample], tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("image,mask,split\na,1,train\nb,2,val\nc,3,train\n")
+    manifest = tmp_path / "m.csv"
+    found = read_sources(
+        [Source(manifest=manifest, split="train", repeat=2), Source(manifest=manifest)]
+    )
+    assert [s.image.name for s in found] == ["a", "c", "a", "c", "a", "b", "c"]
+    with pytest.raises(ConfigError, match=r"m\.csv: no image of split 'test'"):
+        read_sources([Source(manifest=manifest, split="test")])
+    assert read_sources([]) == []
+
+
+def test_a_bad_mask_is_named_when_it_is_read(samples: list[Sample]) -> None:
+    cv2.imwrite(str(samples[1].mask), np.arange(100, dtype=np.uint8).reshape(10, 10))
+    with pytest.raises(DataError, match="1_mask.png: is not a binary mask"):
+        images(samples)[0, 1]
