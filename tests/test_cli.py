@@ -295,23 +295,11 @@ def one_pixel(folder: Path) -> Path:
 
 
 def huge_png(folder: Path) -> Path:
-    """A whole file: 400 million pixels of black are 400 kB."""
-    packer = zlib.compressobj(1)
-    row = bytes(20001)
-    packed = b"".join(packer.compress(row * 1000) for _ in range(20)) + packer.flush()
-    parts = (
-        (b"IHDR", struct.pack(">IIBBBBB", 20000, 20000, 8, 0, 0, 0, 0)),
-        (b"IDAT", packed),
-        (b"IEND", b""),
-    )
-    chunks = [
-        struct.pack(">I", len(content))
-        + kind
-        + content
-        + struct.pack(">I", zlib.crc32(kind + content))
-        for kind, content in parts
-    ]
-    (folder / "m.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    """Only the header is right: whoever went on to decode would say that it is damaged."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", 20000, 20000, 8, 0, 0, 0, 0)
+    chunks = [header, b"IDAT" + zlib.compress(bytes(20001)), b"IEND"]
+    written = (struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in chunks)
+    (folder / "m.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(written))
     return folder / "m.png"
 
 
@@ -550,7 +538,6 @@ def test_a_second_run_repeats_only_what_failed(segment: Command, tmp_path: Path)
         (["segments"], "segments"),
         (["--frames"], "--frames"),
     ],
-    ids=" ".join,
 )
 def test_wrong_usage_is_one_line_and_status_2(
     coroseg: Command,
@@ -645,7 +632,7 @@ def test_many_bad_sources_in_a_process_are_a_line_each(tmp_path: Path, model: Pa
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to another process")
 def test_ctrl_c_in_a_process(tmp_path: Path, model: Path) -> None:
     image = write_png(tmp_path / "in" / "0.png")
-    for index in range(1, 2000):
+    for index in range(1, 1000):
         (tmp_path / "in" / f"{index}.png").hardlink_to(image)
     out = tmp_path / "out"
     with subprocess.Popen(
@@ -666,8 +653,11 @@ def test_ctrl_c_in_a_process(tmp_path: Path, model: Path) -> None:
     assert line.startswith("interrupted:")
     with (out / "summary.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert 5 < len(rows) < 2000
+    assert 5 < len(rows) < 1000
     assert {row["status"] for row in rows} == {"ok"}
     finished = {row["name"] for row in rows}
-    assert names(out) == finished | {"summary.csv"}
-    assert all(names(out / name) == FRAME_FILES for name in finished)
+    found = names(out) - {"summary.csv"}
+    # The signal may fall between handing a result to its writer and noting that this was done.
+    assert finished <= found
+    assert len(found - finished) <= 1
+    assert all(names(out / name) == FRAME_FILES for name in found)

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
+from coroseg.cli_data import data_app
 from coroseg.errors import CorosegError
+from coroseg.terminal import FAILED, INTERRUPTED, USAGE, console, say
 
 if TYPE_CHECKING:
-    from coroseg.datasets.manifest import Sample
     from coroseg.pipeline import Outcome
-
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
-"""Exit statuses: a source failed or an error ended the work; wrong usage; Ctrl-C."""
 
 EPILOGUE = "Research software, not a medical device."
 
@@ -26,24 +24,24 @@ app = App(
     help_format="plaintext",
     suppress_keyboard_interrupt=False,
 )
-data_app = App(name="data", help="Make and check manifests of annotated images.")
 app.command(data_app)
-console = Console(stderr=True, highlight=False)
 
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
-        status = app(exit_on_error=False, print_error=False, result_action="return_value")
+        status = app(
+            sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value"
+        )
     except (CycloptsError, UsageError) as error:
-        _say(f"{str(error).strip()} (coroseg --help)")
+        say(f"{str(error).strip()} (coroseg --help)")
         sys.exit(USAGE)
     except CorosegError as error:
-        _say(str(error))
+        say(str(error))
         sys.exit(FAILED)
     except KeyboardInterrupt:
-        _say("interrupted: what is finished stays; run the same command again to go on")
+        say("interrupted: what is finished stays; run the same command again to go on")
         sys.exit(INTERRUPTED)
     sys.exit(status or 0)
 
@@ -112,13 +110,15 @@ def segment(
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    # Where nobody watches, a transient bar would still leave an empty line.
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
         task = progress.add_task("angiograms", total=len(found.sources))
 
         def report(outcome: Outcome) -> None:
             progress.advance(task)
             if outcome.status != "ok":
-                _say(f"{outcome.status}: {outcome.reason}")
+                say(f"{outcome.status}: {outcome.reason}")
 
         outcomes = process(
             found.sources, out, request, predictor, overwrite=overwrite, report=report
@@ -173,64 +173,6 @@ def evaluate(
         write_csv(out, evaluation)
     Console().print(summary_table(evaluation))
     return FAILED if evaluation.missing else 0
-
-
-@data_app.command
-def check(manifest: Path, /, *, sheet: Path | None = None) -> int:
-    """Find what is wrong with a manifest, and draw some of its images.
-
-    Exit status 1 if anything is wrong.
-
-    Parameters
-    ----------
-    manifest
-        CSV file of images and masks.
-    sheet
-        PNG file for a contact sheet.
-    """
-    from coroseg.datasets.check import check_manifest
-    from coroseg.datasets.contact_sheet import draw_contact_sheet
-
-    report = check_manifest(manifest)
-    Console().print(report.table())
-    for problem in report.problems:
-        _say(problem)
-    if sheet:
-        draw_contact_sheet(report.sound, sheet)
-        print(sheet)
-    return 0 if report.ok else FAILED
-
-
-@data_app.command
-def arcade(path: Path, /, *, out: Path) -> None:
-    """Make a manifest of ARCADE's folder `syntax`."""
-    from coroseg.datasets import arcade
-
-    _made(arcade.build(path, out), out)
-
-
-@data_app.command
-def dca1(path: Path, /, *, out: Path) -> None:
-    """Make a manifest of DCA1."""
-    from coroseg.datasets import dca1
-
-    _made(dca1.build(path, out), out)
-
-
-@data_app.command
-def xcad(path: Path, /, *, out: Path) -> None:
-    """Make a manifest of XCAD."""
-    from coroseg.datasets import xcad
-
-    _made(xcad.build(path, out), out)
-
-
-@data_app.command
-def folder(path: Path, /, *, out: Path) -> None:
-    """Make a manifest of a folder of images and masks."""
-    from coroseg.datasets import pairs
-
-    _made(pairs.build(path, out), out)
 
 
 @app.command
@@ -311,11 +253,3 @@ def _counts(outcomes: "list[Outcome]", passed_over: int) -> str:
     if passed_over:
         parts.append(f"{passed_over} other files passed over")
     return ", ".join(parts)
-
-
-def _made(samples: "list[Sample]", out: Path) -> None:
-    print(f"{out}: {len(samples)} images")
-
-
-def _say(message: str) -> None:
-    console.print(message, style=None, markup=False, soft_wrap=True)

@@ -134,8 +134,10 @@ class _Ledger:
     def collect(self, at_most: int) -> None:
         """Wait for the oldest results, until those of `at_most` sources are left."""
         while len(self.writes) > at_most:
-            source, write = self.writes.popleft()
-            if error := write.exception():
+            source, write = self.writes[0]
+            error = write.exception()
+            self.writes.popleft()  # not before: Ctrl-C may end the waiting
+            if error:
                 self.fail(source, error)
             else:
                 self.add(Outcome(source, "ok", record=write.result()))

@@ -123,6 +123,21 @@ def test_gray_stored_as_colour_is_gray(tmp_path: Path, colours: str, syntax: UID
     np.testing.assert_allclose(frames_of(path), gray / 255, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("syntax", "colours"), [(JPEGBaseline8Bit, "YBR_FULL_422"), (JPEGLosslessSV1, "RGB")]
+)
+def test_gray_stored_as_colour_jpeg_is_gray(tmp_path: Path, syntax: UID, colours: str) -> None:
+    gray = scene(bits=8).astype(np.uint8)
+    path = write_dicom(
+        tmp_path / "run.dcm",
+        np.stack([gray] * 3, axis=-1),
+        bits=8,
+        syntax=syntax,
+        PhotometricInterpretation=colours,
+    )
+    np.testing.assert_allclose(frames_of(path), gray / 255, atol=0.01)
+
+
 def test_a_single_image_is_a_run_of_one_frame(tmp_path: Path) -> None:
     path = write_dicom(tmp_path / "image", scene(frames=1), NumberOfFrames=None)
     run = read_dicom(path)

@@ -3,24 +3,17 @@
 import struct
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from numpy.typing import NDArray
 from pydicom.uid import (
     JPEG2000,
     UID,
     CTImageStorage,
-    DeflatedExplicitVRLittleEndian,
     EncapsulatedPDFStorage,
-    ExplicitVRLittleEndian,
     JPEG2000Lossless,
-    JPEGBaseline8Bit,
     JPEGExtended12Bit,
     JPEGLossless,
     JPEGLosslessSV1,
@@ -32,7 +25,7 @@ from pydicom.uid import (
 
 from coroseg.errors import CorosegError, InputError, NotAnAngiogramError
 from coroseg.io.dicom import read_dicom
-from dicom_files import LOSSLESS, scene, write_dicom
+from dicom_files import scene, write_dicom
 
 
 def refusal(path: Path, kind: type[CorosegError] = InputError, **options: Any) -> str:
@@ -70,88 +63,6 @@ def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(Path, "open", refuse)
     assert "cannot be opened (Permission denied): check" in refusal(path)
-
-
-@pytest.mark.parametrize("frame", [1, 2, 3])
-@pytest.mark.parametrize(
-    "syntax",
-    [ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, JPEGLosslessSV1, RLELossless],
-    ids=lambda uid: uid.keyword,
-)
-@pytest.mark.parametrize("offset_table", [True, False])
-def test_a_cut_names_the_frame(tmp_path: Path, syntax: UID, frame: int, offset_table: bool) -> None:
-    noise = np.random.default_rng(0).integers(0, 4096, (3, 40, 56)).astype(np.uint16)
-    path = write_dicom(tmp_path / "run.dcm", noise, syntax=syntax, offset_table=offset_table)
-    data = path.read_bytes()
-    pixels = 3 * 40 * 56 * 2 if not syntax.is_encapsulated else len(data) - data.find(b"\xe0\x7f")
-    middle = len(data) - round(pixels * (3.5 - frame) / 3)
-    path.write_bytes(data[:middle])
-    if syntax == DeflatedExplicitVRLittleEndian:
-        assert "of 3 is cut" in refusal(path)
-    else:
-        assert f"frame {frame} of 3 is cut" in refusal(path)
-
-
-def test_a_cut_in_several_fragments_names_the_frame(tmp_path: Path) -> None:
-    path = write_dicom(tmp_path / "run.dcm", scene(rows=64), syntax=JPEGLSLossless, fragments=3)
-    path.write_bytes(path.read_bytes()[:-200])
-    assert "frame 3 of 3 is cut" in refusal(path)
-
-
-@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, JPEGLosslessSV1])
-def test_more_frames_promised_than_held(tmp_path: Path, syntax: UID) -> None:
-    path = write_dicom(
-        tmp_path / "run.dcm", scene(), syntax=syntax, offset_table=False, NumberOfFrames=5
-    )
-    assert "frame 4 of 5 is cut" in refusal(path)
-
-
-def test_larger_frames_promised_than_held(tmp_path: Path) -> None:
-    path = write_dicom(tmp_path / "run.dcm", scene(), Rows=80)
-    assert "frame 2 of 3 is cut: the pixels take 26880 bytes and 13440 are there" in refusal(path)
-
-
-SIZED = [
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
-    JPEG2000Lossless,
-    JPEG2000,
-]
-
-
-def jpeg_scene(syntax: UID) -> tuple[NDArray[Any], int]:
-    """Return frames and bits that `syntax` can hold."""
-    bits = 8 if syntax == JPEGBaseline8Bit else 12
-    return scene(bits=bits).astype(np.uint8 if bits == 8 else np.uint16), bits
-
-
-@pytest.mark.parametrize("syntax", SIZED, ids=lambda uid: uid.keyword)
-def test_a_stream_of_another_size(tmp_path: Path, syntax: UID) -> None:
-    pixels, bits = jpeg_scene(syntax)
-    path = write_dicom(tmp_path / "run.dcm", pixels, bits=bits, syntax=syntax, Rows=56, Columns=40)
-    assert "frame 1 of 3 cannot be decoded (the compressed stream has 56 x 40" in refusal(path)
-
-
-@pytest.mark.parametrize("syntax", SIZED, ids=lambda uid: uid.keyword)
-def test_a_stream_whose_end_was_never_written(tmp_path: Path, syntax: UID) -> None:
-    pixels, bits = jpeg_scene(syntax)
-    path = write_dicom(tmp_path / "run.dcm", pixels, bits=bits, syntax=syntax)
-    data = path.read_bytes()
-    path.write_bytes(data[:-300] + bytes(292) + data[-8:])  # zeros, and the pixels' own end
-    assert "frame 3 of 3 cannot be decoded (the compressed stream is incomplete" in refusal(path)
-
-
-def test_run_lengths_that_overrun_the_frame(tmp_path: Path) -> None:
-    path = write_dicom(tmp_path / "run.dcm", scene(frames=1), syntax=RLELossless)
-    data = bytearray(path.read_bytes())
-    first = data.index(struct.pack("<2L", 2, 64)) + 64  # two segments, the first after 64 bytes
-    data[first : first + 400] = bytes([129, 7]) * 200  # each pair stands for 128 bytes
-    path.write_bytes(data)
-    assert "frame 1 of 1 cannot be decoded" in refusal(path)
 
 
 @pytest.mark.parametrize("promised", [0, -3, None])
@@ -237,19 +148,18 @@ def test_a_missing_element_is_named(tmp_path: Path, keyword: str) -> None:
     assert f"{keyword} is missing" in refusal(path)
 
 
-def test_a_syntax_that_nothing_decodes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.102", "1.2.840\n10008.1.2.4.102"])
+def test_a_syntax_that_nothing_decodes(tmp_path: Path, syntax: str) -> None:
     path = write_dicom(tmp_path / "x.dcm", scene(), syntax=JPEGLSLossless)
-    video = b"1.2.840.10008.1.2.4.102"  # MPEG-4
     data = path.read_bytes()
     stated = struct.pack("<HH2sH", 0x0002, 0x0010, b"UI", 22) + b"1.2.840.10008.1.2.4.80"
-    changed = struct.pack("<HH2sH", 0x0002, 0x0010, b"UI", 24) + video + b"\0"
+    changed = struct.pack("<HH2sH", 0x0002, 0x0010, b"UI", 24) + syntax.encode() + b"\0"
     (length,) = struct.unpack("<L", data[140:144])
     data = data[:140] + struct.pack("<L", length + 2) + data[144:]
     assert data.count(stated) == 1
     path.write_bytes(data.replace(stated, changed))
     message = refusal(path)
-    assert "1.2.840.10008.1.2.4.102" in message
-    assert "gdcmconv --raw" in message
+    assert f"({' '.join(syntax.split())}) cannot be decoded: export the run" in message
 
 
 _HIDDEN = ("imagecodecs", "jpeg_ls", "pylibjpeg")
@@ -288,40 +198,3 @@ def test_a_missing_decoder_names_its_package(tmp_path: Path) -> None:
         assert line == (
             f'{path}: {syntax.name} ({syntax}) needs the package {name}: pip install "{package}"'
         )
-
-
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(syntax=st.sampled_from(LOSSLESS), cut=st.floats(0, 0.995))
-def test_a_file_cut_anywhere_is_refused(tmp_path: Path, syntax: UID, cut: float) -> None:
-    path = write_dicom(tmp_path / "run.dcm", scene(), syntax=syntax)
-    data = path.read_bytes()
-    whole = len(data) - (8 if syntax.is_encapsulated else 0)  # the end mark may be missing
-    path.write_bytes(data[: int(whole * cut)])
-    refusal(path)
-
-
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(
-    syntax=st.sampled_from(LOSSLESS),
-    changes=st.lists(st.tuples(st.integers(132, 1500), st.integers(0, 255)), max_size=4),
-)
-def test_a_damaged_file_is_read_or_refused_in_one_line(
-    tmp_path: Path, syntax: UID, changes: list[tuple[int, int]]
-) -> None:
-    path = write_dicom(tmp_path / "run.dcm", scene(), syntax=syntax)
-    data = bytearray(path.read_bytes())
-    for place, byte in changes:
-        data[place % len(data)] = byte
-    path.write_bytes(data)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            run = read_dicom(path)
-            for index in range(min(len(run.frames), 4)):
-                assert run.frames[index].shape == (run.rows, run.columns)
-        except CorosegError as error:
-            assert "\n" not in str(error)  # noqa: PT017 - either way is right

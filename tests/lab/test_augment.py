@@ -73,7 +73,9 @@ def test_flips_are_along_both_axes(image: Tensor) -> None:
     both, mask = draw(augment(flip=1), 0, image, disc(row=10, column=15))
     assert torch.equal(both, image.flip(1, 2))
     assert torch.equal(mask, disc(row=SIZE - 1 - 10, column=SIZE - 1 - 15))
-    seen = {tuple(draw(augment(flip=0.5), s, image, image)[0][0, 0, :2].tolist()) for s in range(30)}
+    seen = {
+        tuple(draw(augment(flip=0.5), s, image, image)[0][0, 0, :2].tolist()) for s in range(30)
+    }
     assert len(seen) == 4
 
 
@@ -177,7 +179,10 @@ def test_a_field_is_round_or_a_rectangle_and_covers_unequal_sides() -> None:
 
 FULL = {
     **{k: v for one in GEOMETRY for k, v in one.items()},
-    **{"noise_probability": 1, "blur_probability": 1, "gamma": 1.5, "collimate": 0.5},
+    "noise_probability": 1,
+    "blur_probability": 1,
+    "gamma": 1.5,
+    "collimate": 0.5,
 }
 
 

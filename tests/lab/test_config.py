@@ -110,7 +110,7 @@ def test_a_value_out_of_range_is_refused(path: str, value: object) -> None:
 
 
 def test_scales_in_the_wrong_order() -> None:
-    with pytest.raises(ConfigError, match="augmentation: .*the smaller comes first"):
+    with pytest.raises(ConfigError, match=r"augmentation: .*the smaller comes first"):
         parse_config(changed("augmentation.scale", [1.2, 0.8]), "run.toml")
 
 

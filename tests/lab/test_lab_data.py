@@ -70,9 +70,7 @@ def test_workers_draw_the_same_samples(samples: list[Sample]) -> None:
     assert all(same(a, b) for a, b in zip(alone, with_workers, strict=True))
 
 
-def test_files_are_decoded_once(
-    samples: list[Sample], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_are_decoded_once(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[Path] = []
     for name in ("read_image", "read_mask"):
         original = getattr(lab_data, name)
@@ -168,5 +166,5 @@ def test_sources_are_filtered_by_split_and_repeated(samples: list[Sample], tmp_p
 
 def test_a_bad_mask_is_named_when_it_is_read(samples: list[Sample]) -> None:
     cv2.imwrite(str(samples[1].mask), np.arange(100, dtype=np.uint8).reshape(10, 10))
-    with pytest.raises(DataError, match="1_mask.png: is not a binary mask"):
+    with pytest.raises(DataError, match=r"1_mask\.png: is not a binary mask"):
         images(samples)[0, 1]

@@ -42,7 +42,9 @@ def test_cross_entropy_of_partial_coverage_is_equation_5(logits: Tensor) -> None
 
 def test_dice_loss_is_the_mean_over_images_of_equation_6(logits: Tensor, truth: Tensor) -> None:
     p, y = sigmoid(logits), truth.numpy()
-    each = [1 - (2 * (a * b).sum() + 1) / (a.sum() + b.sum() + 1) for a, b in zip(p, y, strict=True)]
+    each = [
+        1 - (2 * (a * b).sum() + 1) / (a.sum() + b.sum() + 1) for a, b in zip(p, y, strict=True)
+    ]
     assert dice_loss(logits, truth).item() == pytest.approx(np.mean(each), rel=1e-12)
 
 
@@ -77,9 +79,9 @@ def test_a_side_output_without_a_weight_is_refused(truth: Tensor) -> None:
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
 def test_gradients_are_those_of_finite_differences(truth: Tensor, gamma: float) -> None:
-    logits = torch.from_numpy(np.random.default_rng(4).normal(0, 2, (2, 5, 5, 7)))
-    loss = HybridLoss(gamma, (1.0, 0.5, 0.25, 2.0))
-    assert torch.autograd.gradcheck(loss, (logits.requires_grad_(), truth))
+    logits = torch.from_numpy(np.random.default_rng(4).normal(0, 2, (2, 3, 2, 3)))
+    loss = HybridLoss(gamma, (1.0, 0.5))
+    assert torch.autograd.gradcheck(loss, (logits.requires_grad_(), truth[..., :2, 1:4]))
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])

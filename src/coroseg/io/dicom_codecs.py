@@ -22,6 +22,7 @@ from pydicom.uid import (
 )
 
 from coroseg.errors import InputError, MissingPackageError
+from coroseg.io.dicom_file import one_line
 
 DECODER_DEPENDENCIES = dict.fromkeys(
     (JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1, RLELossless), ("imagecodecs",)
@@ -67,9 +68,10 @@ def find_decoder(path: Path, syntax: UID) -> tuple[Decoder, str]:
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError as error:
+        stated = one_line(f"{syntax.name} ({syntax})")
         raise InputError(
-            f"{path}: the transfer syntax {syntax.name} ({syntax}) cannot be decoded: convert the "
-            "file to an uncompressed one, for example with `gdcmconv --raw`"
+            f"{path}: the transfer syntax {stated} cannot be decoded: export the run uncompressed "
+            "or as JPEG lossless"
         ) from error
     if not syntax.is_encapsulated:
         return decoder, ""

@@ -156,9 +156,9 @@ def compressed_offsets(
     )
 
 
-def one_line(error: BaseException) -> str:
-    """Return the message of `error` on one line, cut where it becomes a text."""
-    message = " ".join(str(error).split()) or type(error).__name__
+def one_line(said: BaseException | str) -> str:
+    """Return an error's message, or words out of a file, on one line, cut where it is a text."""
+    message = " ".join(str(said).split()) or type(said).__name__
     return message if len(message) <= 200 else f"{message[:197]}..."  # noqa: PLR2004
 
 

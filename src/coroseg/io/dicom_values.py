@@ -43,9 +43,9 @@ def number(dataset: Dataset, keyword: str, frame: int = 0) -> float | None:
 
 
 def text(dataset: Dataset, keyword: str) -> str:
-    """Return the value of `keyword` as text without padding, empty where it is absent."""
+    """Return the value of `keyword` as one line without padding, empty where it is absent."""
     found = value(dataset, keyword)
-    return "" if found is None else str(found).strip(" \0")
+    return "" if found is None else " ".join(str(found).strip(" \0").split())
 
 
 def _read(place: Dataset, keyword: str) -> Any:

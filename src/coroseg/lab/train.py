@@ -103,9 +103,7 @@ class _Loaders(lightning.LightningDataModule):
             pin_memory=torch.cuda.is_available(),
         )
 
-    def val_dataloader(self) -> DataLoader[Any] | list[Any]:
-        if not len(self._validation):
-            return []
+    def val_dataloader(self) -> DataLoader[Any]:
         return DataLoader(self._validation, batch_size=self._config.data.batch)
 
 
@@ -139,6 +137,7 @@ def _trainer(
             TensorBoardLogger(out, name="", version="tensorboard"),
         ],
         use_distributed_sampler=False,
+        limit_val_batches=None if keep_best else 0,
         num_sanity_val_steps=0,
         log_every_n_steps=1,
         enable_progress_bar=sys.stderr.isatty(),

@@ -14,7 +14,9 @@ def test_library_encoder_gives_the_maps_it_promises(first_stride: int) -> None:
     assert encoder.strides == tuple(first_stride * 2**k for k in range(5))
     with torch.no_grad():
         maps = encoder(torch.rand(2, 1, 64, 96))
-    shapes = [(2, c, 64 // s, 96 // s) for c, s in zip(encoder.channels, encoder.strides, strict=True)]
+    shapes = [
+        (2, c, 64 // s, 96 // s) for c, s in zip(encoder.channels, encoder.strides, strict=True)
+    ]
     assert [tuple(x.shape) for x in maps] == shapes
 
 
@@ -87,12 +89,12 @@ def test_first_stride_1_needs_a_strided_convolution(monkeypatch: pytest.MonkeyPa
     from segmentation_models_pytorch import encoders
 
     monkeypatch.setattr(encoders, "get_encoder", lambda *_, **__: _Pools())
-    with pytest.raises(ModelError, match="'pools'.*set first_stride = 2"):
+    with pytest.raises(ModelError, match=r"'pools'.*set first_stride = 2"):
         build_encoder("pools", first_stride=1)
 
 
 def test_first_strides_that_do_not_exist() -> None:
     with pytest.raises(ModelError, match="first stride 4: must be 1"):
         build_encoder(LITE0, first_stride=4)
-    with pytest.raises(ModelError, match="'plain'.*set first_stride = 1"):
+    with pytest.raises(ModelError, match=r"'plain'.*set first_stride = 1"):
         build_encoder("plain", first_stride=2)

@@ -144,7 +144,7 @@ def test_a_hub_out_of_reach_names_the_three_remedies(
         raise error
 
     monkeypatch.setattr(encoders, "get_encoder", get_encoder)
-    with pytest.raises(ModelError, match="'resnet18'.*cannot be fetched") as caught:
+    with pytest.raises(ModelError, match=r"'resnet18'.*cannot be fetched") as caught:
         load_encoder_weights(encoder, "resnet18", "imagenet")
     assert_all_remedies(caught.value)
 
@@ -164,5 +164,5 @@ def test_none_leaves_the_encoder_as_it_is() -> None:
 
 
 def test_the_plain_encoder_has_no_imagenet_weights() -> None:
-    with pytest.raises(ModelError, match="'plain'.*encoder_weights = 'none'"):
+    with pytest.raises(ModelError, match=r"'plain'.*encoder_weights = 'none'"):
         load_encoder_weights(PlainEncoder(1, (1, 2, 3, 4, 5)), "plain", "imagenet")

@@ -1,5 +1,7 @@
 """The network against the published original, written here anew from its description."""
 
+# ruff: noqa: N806 -- the names of the original are kept
+
 from collections.abc import Callable
 
 import numpy as np
@@ -188,7 +190,9 @@ def test_five_outputs_are_those_of_the_original(training: bool) -> None:
 @pytest.mark.long
 def test_five_outputs_are_those_of_the_original_at_its_real_size() -> None:
     weights = original_weights((64, 128, 256, 512, 1024), width=64)
-    network = with_weights(UNet3Plus(build_encoder("plain", in_channels=3, first_stride=1)), weights)
+    network = with_weights(
+        UNet3Plus(build_encoder("plain", in_channels=3, first_stride=1)), weights
+    )
     assert_same_function(network, weights, shape=(32, 48), training=False)
 
 
