@@ -199,6 +199,7 @@ def train(
     from coroseg.lab.train import train as train_network
 
     logging.getLogger("coroseg").setLevel(logging.INFO)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     result = train_network(read_config(config), out or Path("runs") / config.stem, resume=resume)
     print(f"{result.best} (validation Dice {result.val_dice})")
 

@@ -14,24 +14,17 @@ import pytest
 import torch
 from torch import Tensor
 
+import coroseg.lab.checkpoint
 import coroseg.lab.module
 import coroseg.lab.train
 from coroseg.errors import ConfigError, ModelError, OutputError
+from coroseg.lab.checkpoint import data_sha256, git_commit, network_weights, read_checkpoint
 from coroseg.lab.config import Config, Model
 from coroseg.lab.models.encoders import PlainEncoder
 from coroseg.lab.models.network import Network
 from coroseg.lab.models.unet3plus import UNet3Plus
 from coroseg.lab.module import Training
-from coroseg.lab.train import (
-    BEST,
-    CURVES,
-    LAST,
-    data_sha256,
-    git_commit,
-    network_weights,
-    read_checkpoint,
-    train,
-)
+from coroseg.lab.train import BEST, CURVES, LAST, train
 
 MakeConfig = Callable[..., Config]
 
@@ -95,15 +88,19 @@ AVERAGED = {"optimizer": "adamw", "schedule": "one_cycle", "average_decay": 0.7}
 
 @pytest.mark.usefixtures("small_network")
 @pytest.mark.parametrize(
-    "training",
-    [{"decay": "inverse_time", "decay_rate": 0.5}, AVERAGED],
-    ids=["inverse time", "averaged, one cycle"],
+    ("workers", "training"),
+    [(0, {"decay": "inverse_time", "decay_rate": 0.5}), (1, AVERAGED)],
+    ids=["inverse time", "averaged, one cycle, a worker"],
 )
 def test_a_killed_run_resumed_ends_as_one_that_was_not(
-    make_config: MakeConfig, tmp_path: Path, kill_in_epoch_2: pytest.MonkeyPatch, training: Any
+    make_config: MakeConfig,
+    tmp_path: Path,
+    kill_in_epoch_2: pytest.MonkeyPatch,
+    workers: int,
+    training: Any,
 ) -> None:
     basis = {"epochs": 4, "learning_rate": 1e-2, "accelerator": "cpu"}
-    config = make_config(training=basis | training)
+    config = make_config(training=basis | training, data={"workers": workers})
     with pytest.raises(_KilledError):
         train(config, tmp_path / "killed")
     assert read_checkpoint(tmp_path / "killed" / LAST)["epoch"] == 1
@@ -233,7 +230,7 @@ def test_a_checkpoint_says_what_it_was_made_of(make_config: MakeConfig, tmp_path
     config = make_config(training={"epochs": 1, "accelerator": "cpu"})
     facts = read_checkpoint(train(config, tmp_path / "out").best)["coroseg"]
     assert facts["config"] == config.model_dump(mode="json")
-    assert facts["version"] == coroseg.lab.train.version("coroseg")
+    assert facts["version"] == coroseg.lab.checkpoint.version("coroseg")
     assert facts["git_commit"] == git_commit()
     manifests = [config.data.train[0].manifest, config.data.validation[0].manifest]
     assert facts["data_sha256"] == {str(path): data_sha256(path) for path in manifests}
@@ -263,7 +260,7 @@ def test_the_commit_is_that_of_the_tree_that_holds_the_package(
     here = tmp_path / "venv" / "train.py"
     here.parent.mkdir()
     here.touch()
-    monkeypatch.setattr(coroseg.lab.train, "__file__", str(here))
+    monkeypatch.setattr(coroseg.lab.checkpoint, "__file__", str(here))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert git_commit() is None  # no repository
     git("init", "-q")

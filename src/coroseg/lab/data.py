@@ -1,11 +1,13 @@
 """Samples as tensors: decoded once, augmented anew each epoch, the same for the same seed."""
 
+import sys
 from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.progress import track
 from torch import Tensor
 from torch.utils.data import Dataset, DistributedSampler
 
@@ -23,7 +25,7 @@ Key = tuple[int, int]
 class VesselImages(Dataset[tuple[Tensor, Tensor]]):
     """Images (1, size, size) in 0..1 with the vessel's coverage of each pixel, as float32.
 
-    Files are decoded on the first use and kept at this size, 8 bits a pixel. Without `augment` a
+    Every file is decoded once, here, and kept at this size, 8 bits a pixel. Without `augment` a
     sample is always the same; with it, it depends on `seed`, the epoch and the index only.
     """
 
@@ -31,37 +33,26 @@ class VesselImages(Dataset[tuple[Tensor, Tensor]]):
         self, samples: Sequence[Sample], size: int, *, augment: Augment | None = None, seed: int = 0
     ) -> None:
         self.samples = list(samples)
-        self._size = size
         self._augment = augment
         self._seed = seed
-        pixels = (len(self.samples), 2, size, size)
-        # Shared memory: worker processes fill one cache instead of one each.
-        self._cache: Tensor = torch.zeros(pixels, dtype=torch.uint8)
-        self._cached: Tensor = torch.zeros(len(self.samples), dtype=torch.bool)
-        for shared in (self._cache, self._cached):
-            shared.share_memory_()  # type: ignore[no-untyped-call]
+        places = {sample: place for place, sample in enumerate(dict.fromkeys(self.samples))}
+        self._places = [places[sample] for sample in self.samples]
+        self._pixels = torch.zeros((len(places), 2, size, size), dtype=torch.uint8)
+        shown = track(places.items(), "decoding images", disable=not sys.stderr.isatty())
+        for sample, place in shown:
+            self._pixels[place] = _decode(sample, size)
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __getitem__(self, key: Key) -> tuple[Tensor, Tensor]:
         epoch, index = key
-        image, mask = torch.split(self._pixels(index).float() / 255, 1)
+        image, mask = torch.split(self._pixels[self._places[index]].float() / 255, 1)
         if self._augment is None:
             return image, mask
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_draw_seed(self._seed, epoch, index))
             return self._augment(image, mask)
-
-    def _pixels(self, index: int) -> Tensor:
-        if not self._cached[index]:
-            sample = self.samples[index]
-            image = fit_square(read_image(sample.image), self._size)
-            mask = fit_square(read_mask(sample.mask).astype(np.float32), self._size)
-            levels = np.rint(np.stack([image, mask]) * 255).astype(np.uint8)
-            self._cache[index] = torch.from_numpy(levels)
-            self._cached[index] = True
-        return self._cache[index]
 
 
 class EpochSampler(DistributedSampler[tuple[Tensor, Tensor]]):
@@ -100,6 +91,13 @@ def fit_square(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     )
     interpolation = cv2.INTER_AREA if size < side else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(square, (size, size), interpolation=interpolation))
+
+
+def _decode(sample: Sample, size: int) -> Tensor:
+    """Return the image and the mask, (2, size, size), 8 bits."""
+    image = fit_square(read_image(sample.image), size)
+    mask = fit_square(read_mask(sample.mask).astype(np.float32), size)
+    return torch.from_numpy(np.rint(np.stack([image, mask]) * 255).astype(np.uint8))
 
 
 def _draw_seed(seed: int, epoch: int, index: int) -> int:

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from coroseg.angiogram import Frame
 from coroseg.errors import ModelError
 from coroseg.io.files import write_whole
+from coroseg.lab.checkpoint import network_weights, read_checkpoint
 from coroseg.lab.config import parse_config
 from coroseg.lab.models.network import Network, build_model
-from coroseg.lab.train import network_weights, read_checkpoint
 from coroseg.segmentation.predictor import Predictor, to_network
 
 TOLERANCE = 1e-4

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +15,9 @@ from lightning.pytorch import callbacks
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from coroseg.datasets.manifest import read_manifest
 from coroseg.errors import ConfigError, ModelError, OutputError
-from coroseg.io.files import sha256_of
 from coroseg.lab.augment import Augment
+from coroseg.lab.checkpoint import Provenance, network_weights, read_checkpoint
 from coroseg.lab.config import Config
 from coroseg.lab.curves import Curves
 from coroseg.lab.data import EpochSampler, VesselImages, read_sources
@@ -57,8 +53,7 @@ def train(config: Config, out: Path, *, resume: bool = False) -> TrainingResult:
     if last.exists() and not resume:
         raise OutputError(f"{out}: holds a run already: pass --resume to go on, or another --out")
     checkpoint = last if last.exists() else None
-    if checkpoint:
-        _check_same_run(checkpoint, config)
+    first_epoch = _next_epoch(checkpoint, config) if checkpoint else 0
     if config.training.threads:
         torch.set_num_threads(config.training.threads)
     lightning.seed_everything(config.seed, workers=True, verbose=False)
@@ -71,7 +66,7 @@ def train(config: Config, out: Path, *, resume: bool = False) -> TrainingResult:
     module = Training(_start(config, pretrained=not checkpoint), config, validation_samples)
     keep_best = _keeper(out, BEST, monitor="val_dice") if validation_samples else None
     trainer = _trainer(config, out, keep_best)
-    data = _Loaders(images, validation, config)
+    data = _Loaders(images, validation, config, first_epoch)
     trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     if keep_best is None:
         return TrainingResult(last, last, None)
@@ -82,9 +77,12 @@ def train(config: Config, out: Path, *, resume: bool = False) -> TrainingResult:
 class _Loaders(lightning.LightningDataModule):
     """The batches of each epoch, in an order that seed and epoch decide."""
 
-    def __init__(self, images: VesselImages, validation: Indexed, config: Config) -> None:
+    def __init__(
+        self, images: VesselImages, validation: Indexed, config: Config, first_epoch: int
+    ) -> None:
         super().__init__()
         self._images, self._validation, self._config = images, validation, config
+        self._first_epoch = first_epoch
 
     def train_dataloader(self) -> DataLoader[Any]:
         data, trainer = self._config.data, self.trainer
@@ -93,6 +91,8 @@ class _Loaders(lightning.LightningDataModule):
         sampler = EpochSampler(
             self._images, trainer.world_size, trainer.global_rank, seed=self._config.seed
         )
+        # Workers fetch ahead before Lightning tells a resumed run's epoch to the sampler.
+        sampler.set_epoch(self._first_epoch)
         return DataLoader(
             self._images,
             batch_size=data.batch,
@@ -170,28 +170,10 @@ def _start(config: Config, *, pretrained: bool) -> Network:
     return network
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Return the content of a checkpoint of ours. Raises `ConfigError` where it is none."""
-    try:
-        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises many kinds for a file that is no checkpoint
-        raise ConfigError(
-            f"{path}: cannot be read as a checkpoint ({type(error).__name__})"
-        ) from error
-    if "coroseg" not in checkpoint:
-        raise ConfigError(f"{path}: is no checkpoint of coroseg: it holds no config")
-    return checkpoint
-
-
-def network_weights(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """Return the weights of the network in a checkpoint: averaged ones where it averaged them."""
-    prefix = "network."
-    state = checkpoint["state_dict"]
-    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-
-
-def _check_same_run(path: Path, config: Config) -> None:
-    stored = read_checkpoint(path)["coroseg"]["config"]
+def _next_epoch(path: Path, config: Config) -> int:
+    """Return the epoch after that of the checkpoint `path`, if its run had these settings."""
+    checkpoint = read_checkpoint(path)
+    stored = checkpoint["coroseg"]["config"]
     now = config.model_dump(mode="json")
     differing = [key for key in now if now[key] != stored.get(key)]
     if differing:
@@ -199,28 +181,7 @@ def _check_same_run(path: Path, config: Config) -> None:
             f"{path}: was trained with other settings ({', '.join(differing)}): "
             "restore them, or choose another --out"
         )
-
-
-class Provenance(callbacks.Callback):
-    """Writes into every checkpoint what it was made of: config, version, commit, data hashes."""
-
-    def __init__(self, config: Config) -> None:
-        manifests = {source.manifest for source in (*config.data.train, *config.data.validation)}
-        hashes = {str(path): data_sha256(path) for path in sorted(manifests)}
-        self._facts = {
-            "config": config.model_dump(mode="json"),
-            "version": version("coroseg"),
-            "git_commit": git_commit(),
-            "data_sha256": hashes,
-        }
-
-    def on_save_checkpoint(
-        self,
-        _trainer: lightning.Trainer,
-        _module: lightning.LightningModule,
-        checkpoint: dict[str, Any],
-    ) -> None:
-        checkpoint["coroseg"] = self._facts
+    return int(checkpoint["epoch"]) + 1
 
 
 class EpochReport(callbacks.Callback):
@@ -247,27 +208,3 @@ class EpochReport(callbacks.Callback):
         values |= {"seconds": seconds, "waiting": self._waited / seconds}
         line = " ".join(f"{name} {value:.4f}" for name, value in values.items())
         _log.info("epoch %d of %d: %s", trainer.current_epoch + 1, trainer.max_epochs, line)
-
-
-def data_sha256(manifest: Path) -> str:
-    """Return the SHA-256 over a manifest and, in its order, every image and mask it names."""
-    digest = hashlib.sha256(sha256_of(manifest).encode())
-    for sample in read_manifest(manifest):
-        digest.update(f"{sha256_of(sample.image)} {sha256_of(sample.mask)}".encode())
-    return digest.hexdigest()
-
-
-def git_commit() -> str | None:
-    """Return the commit of the source tree that this package runs from; None outside one."""
-    here = Path(__file__)
-    git = ["git", "-C", str(here.parent)]
-    try:
-        # A package installed below somebody else's repository is not of its commit.
-        _run([*git, "ls-files", "--error-unmatch", here.name])
-        return _run([*git, "rev-parse", "HEAD"])
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def _run(command: list[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
