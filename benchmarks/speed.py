@@ -64,12 +64,15 @@ def main() -> None:
 
 
 def _in_turn(functions: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Return each function's median seconds, called in turn, after one call that is not counted."""
+    """Return each function's median seconds, called in turn.
+
+    A call that is not counted comes before each that is: the one before it was another's, and has
+    left the caches full of its own.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in functions}
-    for function in functions.values():
-        function()
     for _ in range(repeats):
         for name, function in functions.items():
+            function()
             start = time.perf_counter()
             function()
             seconds[name].append(time.perf_counter() - start)
@@ -96,6 +99,8 @@ def _unetplusplus(threads: int) -> onnxruntime.InferenceSession:
         torch.onnx.export(network, (image,), str(path), dynamo=False, input_names=["image"])
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        # As in our predictor: threads that spin after a run would slow down what comes next.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         return onnxruntime.InferenceSession(
             path.read_bytes(), options, providers=["CPUExecutionProvider"]
         )

@@ -1,1 +1,39 @@
-"""Stands here so that tests in any folder can import the helpers beside it (`dicom_files`)."""
+"""The command line as a fixture; every folder of tests can import the helpers beside this file."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from command_line import Command, Ended
+from coroseg.cli import main
+from tiny_sources import (
+    write_model,
+)
+
+
+@pytest.fixture
+def coroseg(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    def run(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["coroseg", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert isinstance(ended.value.code, int)
+        return Ended(ended.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
+
+
+@pytest.fixture
+def segment(coroseg: Command, model: Path, tmp_path: Path) -> Command:
+    """Return `coroseg segment` with the tiny model, writing to `out`."""
+
+    def run(*arguments: object) -> Ended:
+        return coroseg("segment", "--out", tmp_path / "out", "--model", model, *arguments)
+
+    return run

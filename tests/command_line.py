@@ -1,0 +1,44 @@
+"""What the tests of the command line share."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+PROGRAM = [sys.executable, "-c", "from coroseg.cli import main; main()"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    status: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.err.splitlines()
+
+
+Command = Callable[..., Ended]
+
+
+def record_in(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "result.json").read_text())
+
+
+def names(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir()}
+
+
+def pixels_of(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def folders_in(out: Path) -> set[str]:
+    return {path.parent.relative_to(out).as_posix() for path in out.rglob("result.json")}
