@@ -11,7 +11,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
-from coroseg.io.dicom_spacing import resolve_spacing
+from coroseg.io.dicom.spacing import resolve_spacing
 
 IMAGER = {"ImagerPixelSpacing": [0.2, 0.3]}
 DISTANCES = {"DistanceSourceToDetector": 1050, "DistanceSourceToPatient": 765}

@@ -10,7 +10,7 @@ from pydicom import Dataset
 from pydicom.sequence import Sequence
 
 from coroseg.errors import InputError
-from coroseg.io.dicom_view import default_view
+from coroseg.io.dicom.view import default_view
 from dicom_files import scene, xa_dataset
 
 PIXELS = scene(frames=1)[0]

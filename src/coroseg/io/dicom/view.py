@@ -9,7 +9,7 @@ from pydicom.pixels.processing import apply_windowing
 
 from coroseg.angiogram import Frame
 from coroseg.errors import InputError
-from coroseg.io.dicom_values import number, text, value
+from coroseg.io.dicom.values import number, text, value
 
 _FULL_RANGE_BITS = 8  # up to here the stored range itself is the view; above, the frame's own
 

@@ -15,8 +15,8 @@ from pydicom.pixels.utils import as_pixel_options
 
 from coroseg.angiogram import Frame
 from coroseg.errors import InputError
-from coroseg.io.dicom_codecs import check_stream, find_decoder
-from coroseg.io.dicom_file import (
+from coroseg.io.dicom.codecs import check_stream, find_decoder
+from coroseg.io.dicom.file import (
     DAMAGED,
     DicomHeader,
     check_uncompressed,
@@ -24,7 +24,7 @@ from coroseg.io.dicom_file import (
     one_line,
     opened,
 )
-from coroseg.io.dicom_view import default_view
+from coroseg.io.dicom.view import default_view
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import math
 
 from pydicom import Dataset
 
-from coroseg.io.dicom_values import number, numbers, text
+from coroseg.io.dicom.values import number, numbers, text
 from coroseg.spacing import PixelSpacing, SpacingSource
 
 _SAME = 1e-4  # relative difference below which two spacings are one number written twice

@@ -22,7 +22,7 @@ from pydicom.uid import (
 )
 
 from coroseg.errors import InputError, MissingPackageError
-from coroseg.io.dicom_file import one_line
+from coroseg.io.dicom.file import one_line
 
 DECODER_DEPENDENCIES = dict.fromkeys(
     (JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1, RLELossless), ("imagecodecs",)

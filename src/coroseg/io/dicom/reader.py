@@ -9,10 +9,10 @@ from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from coroseg.angiogram import Angiogram
 from coroseg.errors import CorosegError, InputError, NotAnAngiogramError
-from coroseg.io.dicom_file import DAMAGED, DicomHeader, one_line, read_header
-from coroseg.io.dicom_pixels import DicomFrames, find_frames
-from coroseg.io.dicom_spacing import resolve_spacing
-from coroseg.io.dicom_values import number, numbers, text
+from coroseg.io.dicom.file import DAMAGED, DicomHeader, one_line, read_header
+from coroseg.io.dicom.pixels import DicomFrames, find_frames
+from coroseg.io.dicom.spacing import resolve_spacing
+from coroseg.io.dicom.values import number, numbers, text
 from coroseg.io.limits import check_size
 
 MODALITIES = ("XA", "RF")
