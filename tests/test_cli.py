@@ -84,19 +84,21 @@ def test_the_best_frame_is_the_one_with_most_vessel(segment: Command, tmp_path: 
 def test_all_frames_are_one_stack_equal_to_single_ones(segment: Command, tmp_path: Path) -> None:
     run = write_run(tmp_path / "run.dcm")
     folder = tmp_path / "out" / "run"
-    singles = []
+    singles, outlines = [], []
     for number in range(1, 5):
         assert segment(run, "--frame", number).status == 0
         assert record_in(folder)["frame"] == number
         singles.append(pixels_of(folder / "mask.png"))
+        outlines.append(json.loads((folder / "contours.json").read_text()))
     assert [bool(mask.any()) for mask in singles] == [False, True, True, True]
     assert segment(run, "--frame", "all").status == 0
-    assert names(folder) == {"mask.tif", "overlay.png", "result.json"}
+    assert names(folder) == {"mask.tif", "contours.json", "overlay.png", "result.json"}
     with Image.open(folder / "mask.tif") as stack:
         assert stack.n_frames == len(LENGTHS)
         for index, single in enumerate(singles):
             stack.seek(index)
             np.testing.assert_array_equal(np.asarray(stack), single)
+    assert json.loads((folder / "contours.json").read_text()) == outlines
     assert record_in(folder)["best_frame"] == 3
 
 

@@ -119,7 +119,7 @@ def test_the_masks_of_a_run_are_one_stack(
 ) -> None:
     segmented = list(segment_all(run, predictor))
     whole = write_run(tmp_path / "run", segmented, record, start=time.perf_counter() - 2)
-    assert names(tmp_path / "run") == {"mask.tif", "overlay.png", "result.json"}
+    assert names(tmp_path / "run") == {"mask.tif", "contours.json", "overlay.png", "result.json"}
     with Image.open(tmp_path / "run" / "mask.tif") as stack:
         assert (stack.n_frames, stack.mode, stack.size) == (4, "L", (COLUMNS, ROWS))
         for index, one in enumerate(segmented):
@@ -162,7 +162,7 @@ def test_what_another_request_left_goes_and_what_a_user_left_stays(
     (folder / "corrected").mkdir()
     write_run(folder, segment_all(run, predictor), dict(record), start=0)
     own = {"notes.txt", "corrected"}
-    assert names(folder) == {"mask.tif", "overlay.png", "result.json"} | own
+    assert names(folder) == {"mask.tif", "contours.json", "overlay.png", "result.json"} | own
     write_frame(folder, result, record)
     assert names(folder) == FRAME_FILES | own
     assert (folder / "notes.txt").read_text() == "mine"

@@ -26,7 +26,7 @@ from coroseg.segmentation.segment import Segmentation
 SCHEMA = "coroseg-result-1"
 RECORD = "result.json"
 FRAME_FILES = ("mask.png", "probability.png", "overlay.png", "contours.json", "contours.svg")
-RUN_FILES = ("mask.tif", "overlay.png")
+RUN_FILES = ("mask.tif", "overlay.png", "contours.json")
 RESEARCH_ONLY = "Research software, not a medical device."
 PNG_SETTINGS = [
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),
@@ -125,7 +125,7 @@ def write_frame(folder: Path, result: Segmentation, record: Record) -> Record:
 def write_run(
     folder: Path, results: Iterable[Segmentation], record: Record, start: float
 ) -> Record:
-    """Write the masks of a run's frames to `folder` as one stack, and return the whole record.
+    """Write the masks of a run's frames as one stack, and their outlines; return the whole record.
 
     The frames are taken one by one and none is kept but the one that shows most vessel, whose
     overlay is drawn. `start` is when the work began, by `time.perf_counter`. Raises `OutputError`
@@ -134,14 +134,19 @@ def write_run(
     frames: list[Record] = []
     best: Segmentation | None = None
     with _new_files(folder, record) as new:
-        with AppendingTiffWriter(str(new / "mask.tif"), new=True) as stack:
+        with (
+            AppendingTiffWriter(str(new / "mask.tif"), new=True) as stack,
+            (new / "contours.json").open("w", encoding="utf-8") as outlines,
+        ):
             for result in results:
                 page = Image.fromarray(result.mask.view(np.uint8) * np.uint8(255))
                 page.save(stack, format="TIFF", compression="tiff_adobe_deflate")
                 stack.newFrame()
+                outlines.write(("," if frames else "[") + contours_json(result))
                 frames.append(frame_record(result))
                 if best is None or result.vessel_area_px > best.vessel_area_px:
                     best = result
+            outlines.write("]\n")
         if best is not None:
             record |= {"best_frame": best.frame, "frame_results": frames}
             record["seconds"] = round(time.perf_counter() - start, 4)
