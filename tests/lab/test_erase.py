@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import torch
 
-from coroseg.lab.erase import erase_vessels
+from coroseg.lab.erase import PART, erase_vessels, random_part
 
 
 def _scene() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -48,3 +48,17 @@ def test_no_vessel_or_nothing_but_vessel_is_no_error() -> None:
     _, image, mask = _scene()
     assert torch.equal(erase_vessels(image, torch.zeros_like(mask)), image)
     assert torch.isfinite(erase_vessels(image, torch.ones_like(mask))).all()
+
+
+def test_a_random_part_is_the_mask_inside_a_disc() -> None:
+    _, _, mask = _scene()
+    shares = []
+    for seed in range(20):
+        torch.manual_seed(seed)
+        part = random_part(mask)
+        assert torch.equal(part[part > 0], mask[part > 0])
+        y, x = part[0].nonzero().T.float()
+        assert torch.hypot(y.max() - y.min(), x.max() - x.min()) <= 2 * PART[1] * 144 + 1
+        shares.append(float(part.sum() / mask.sum()))
+    assert 0 < min(shares) < 0.5 < max(shares) <= 1
+    assert not random_part(torch.zeros_like(mask)).any()

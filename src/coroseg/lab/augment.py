@@ -8,8 +8,9 @@ from torchvision.transforms import v2
 from torchvision.tv_tensors import Image
 
 from coroseg.lab.config import Augmentation
-from coroseg.lab.erase import erase_vessels
+from coroseg.lab.erase import erase_vessels, random_part
 
+HALF = 0.5
 MIN_FIELD = 0.8
 """Smallest part of the image's side that a drawn collimator leaves open."""
 
@@ -55,7 +56,8 @@ class Augment:
 
     def __call__(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         if torch.rand(1).item() < self._settings.erase:
-            image, mask = erase_vessels(image, mask), torch.zeros_like(mask)
+            kept = random_part(mask) if torch.rand(1).item() < HALF else torch.zeros_like(mask)
+            image, mask = erase_vessels(image, mask - kept), kept
         image, mask = self._geometry(Image(image), Image(mask))
         image, mask = image.as_subclass(Tensor), mask.as_subclass(Tensor)
         if self._settings.gamma > 1:
@@ -72,7 +74,7 @@ def random_field(rows: int, columns: int) -> Tensor:
     """Return a random round or rectangular field of view, (rows, columns): 1 inside, 0 outside."""
     y = torch.linspace(-1, 1, rows)[:, None]
     x = torch.linspace(-1, 1, columns)[None, :]
-    if torch.rand(1).item() < 0.5:  # noqa: PLR2004
+    if torch.rand(1).item() < HALF:
         radius = torch.empty(1).uniform_(1.0, math.sqrt(2) * 0.95)
         return (x**2 + y**2 <= radius**2).float()
     left, right, top, bottom = torch.empty(4).uniform_(MIN_FIELD, 1.0)

@@ -1,9 +1,12 @@
-"""An angiogram without its vessels: what the network has to answer with an empty map."""
+"""An angiogram without its vessels, or most of them, as before the contrast has filled them."""
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
+
+PART = (0.1, 0.35)
+"""Radius of what `random_part` keeps, as a fraction of the side."""
 
 REACH = 1 / 48
 """Scale of the surroundings that a vessel is filled from, as a fraction of the side."""
@@ -30,3 +33,17 @@ def erase_vessels(image: Tensor, mask: Tensor) -> Tensor:
     rows, columns = (int(torch.randint(side, (1,))) for side in grey.shape)
     filled = np.clip(level + np.roll(grain, (rows, columns), axis=(0, 1)), 0, 1)
     return torch.from_numpy(grey * (1 - cover) + filled * cover)[None]
+
+
+def random_part(mask: Tensor) -> Tensor:
+    """Return the mask (1, H, W) inside a disc around a random pixel of it, and 0 outside."""
+    rows, columns = mask.shape[-2:]
+    inside = mask[0].nonzero()
+    if not len(inside):
+        return mask
+    y, x = inside[int(torch.randint(len(inside), (1,)))].tolist()
+    radius = max(rows, columns) * torch.empty(1).uniform_(*PART)
+    distance = torch.hypot(
+        torch.arange(rows)[:, None].float() - y, torch.arange(columns)[None, :].float() - x
+    )
+    return mask * (distance <= radius)
