@@ -15,6 +15,9 @@ from coroseg.terminal import FAILED, INTERRUPTED, USAGE, console, say
 if TYPE_CHECKING:
     from coroseg.pipeline import Outcome
 
+STRIDE = 32
+"""The network halves its input five times."""
+
 EPILOGUE = "Research software, not a medical device."
 
 app = App(
@@ -205,7 +208,7 @@ def train(
 
 
 @app.command
-def export(checkpoint: Path, /, *, out: Path) -> None:
+def export(checkpoint: Path, /, *, out: Path, size: int | None = None) -> None:
     """Write a trained network as an ONNX file, kept only if it says what torch says.
 
     Parameters
@@ -214,11 +217,15 @@ def export(checkpoint: Path, /, *, out: Path) -> None:
         Checkpoint of `coroseg train`.
     out
         ONNX file.
+    size
+        Side, in pixels, of the square whose area the network is given: the training's unless given.
     """
     _need_lab()
+    if size is not None and (size < STRIDE or size % STRIDE):
+        raise UsageError(f"--size {size}: a multiple of {STRIDE}")
     from coroseg.lab.export import export as export_network
 
-    difference = export_network(checkpoint, out)
+    difference = export_network(checkpoint, out, size=size)
     print(f"{out} (differs from torch by at most {difference:.2g})")
 
 

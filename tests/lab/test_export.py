@@ -77,6 +77,11 @@ def test_the_file_names_its_origin_and_fits_the_predictor(checkpoint: Path, tmp_
     assert metadata.custom_metadata_map["seed"] == "5"
 
 
+def test_the_size_given_in_use_may_differ_from_training(checkpoint: Path, tmp_path: Path) -> None:
+    export(checkpoint, tmp_path / "model.onnx", size=96)
+    assert Predictor(tmp_path / "model.onnx").info.input_size == 96
+
+
 def test_a_file_that_differs_is_not_kept(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

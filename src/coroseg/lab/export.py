@@ -42,11 +42,17 @@ class Probabilities(nn.Module):
 
 
 def export(
-    checkpoint: Path, out: Path, *, name: str | None = None, images: Sequence[Frame] = ()
+    checkpoint: Path,
+    out: Path,
+    *,
+    name: str | None = None,
+    size: int | None = None,
+    images: Sequence[Frame] = (),
 ) -> float:
     """Write the network of `checkpoint` to the ONNX file `out`; return its largest difference.
 
-    It is compared with torch on `images`, (rows, columns) in 0..1, and on noise of three shapes.
+    `size` is the side of the square whose area the network is given: the training's unless given.
+    The file is compared with torch on `images`, (rows, columns) in 0..1, and on three of noise.
     Raises `ModelError`, and leaves `out` as it was, where a probability differs by more than
     `TOLERANCE`.
     """
@@ -55,17 +61,18 @@ def export(
     network = build_model(config.model, pretrained=False)
     network.load_state_dict(network_weights(content))
     model = Probabilities(network).eval()
+    size = size or config.data.size
     metadata = {
         "name": name or out.stem,
         "version": version("coroseg"),
-        "input_size": str(config.data.size),
+        "input_size": str(size),
         "encoder": config.model.encoder,
         "seed": str(config.seed),
         "git_commit": str(content["coroseg"]["git_commit"]),
     }
     with write_whole(out) as temporary:
-        _write(_quick(model), temporary, config.data.size, metadata)
-        difference = largest_difference(model, temporary, [*images, *_noise(config.data.size)])
+        _write(_quick(model), temporary, size, metadata)
+        difference = largest_difference(model, temporary, [*images, *_noise(size)])
         if not difference <= TOLERANCE:
             raise ModelError(
                 f"{checkpoint}: ONNX Runtime's probabilities differ from torch's by "
