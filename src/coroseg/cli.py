@@ -15,9 +15,6 @@ from coroseg.terminal import FAILED, INTERRUPTED, USAGE, console, say
 if TYPE_CHECKING:
     from coroseg.pipeline import Outcome
 
-STRIDE = 32
-"""The network halves its input five times."""
-
 EPILOGUE = "Research software, not a medical device."
 
 app = App(
@@ -221,10 +218,11 @@ def export(checkpoint: Path, /, *, out: Path, size: int | None = None) -> None:
         Side, in pixels, of the square whose area the network is given: the training's unless given.
     """
     _need_lab()
+    from coroseg.lab.export import export as export_network
+    from coroseg.segmentation.predictor import STRIDE
+
     if size is not None and (size < STRIDE or size % STRIDE):
         raise UsageError(f"--size {size}: a multiple of {STRIDE}")
-    from coroseg.lab.export import export as export_network
-
     difference = export_network(checkpoint, out, size=size)
     print(f"{out} (differs from torch by at most {difference:.2g})")
 
