@@ -11,6 +11,9 @@ from coroseg.lab.config import Augmentation
 from coroseg.lab.erase import erase_vessels, random_part
 
 HALF = 0.5
+FADED = (0.25, 0.8)
+"""How much of the vessels' contrast a faded image keeps."""
+
 MIN_FIELD = 0.8
 """Smallest part of the image's side that a drawn collimator leaves open."""
 
@@ -58,6 +61,9 @@ class Augment:
         if torch.rand(1).item() < self._settings.erase:
             kept = random_part(mask) if torch.rand(1).item() < HALF else torch.zeros_like(mask)
             image, mask = erase_vessels(image, mask - kept), kept
+        elif torch.rand(1).item() < self._settings.fade:
+            strength = torch.empty(1).uniform_(*FADED).item()
+            image = torch.lerp(erase_vessels(image, mask), image, strength)
         image, mask = self._geometry(Image(image), Image(mask))
         image, mask = image.as_subclass(Tensor), mask.as_subclass(Tensor)
         if self._settings.gamma > 1:

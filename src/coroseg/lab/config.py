@@ -62,9 +62,10 @@ class Augmentation(Section):
     """How far each of the seven transforms goes, and how often; 0 switches one off.
 
     Shifts and crops are fractions of the side, `crop` the smallest area kept; `noise` is a standard
-    deviation in grey levels 0..1, `blur` one in pixels. Three additions of ours are off in the
+    deviation in grey levels 0..1, `blur` one in pixels. Four additions of ours are off in the
     paper's preset: `collimate` covers the image border as a collimator or a round field does,
-    `gamma` bends the grey scale by up to this factor, `erase` fills the vessels with background.
+    `gamma` bends the grey scale by up to this factor, `erase` fills the vessels with background,
+    `fade` takes a part of their contrast away and keeps the mask.
     """
 
     flip: Probability = 0.5
@@ -81,6 +82,7 @@ class Augmentation(Section):
     gamma: Annotated[float, Field(ge=1)] = 1.0
     collimate: Probability = 0.0
     erase: Probability = 0.0
+    fade: Probability = 0.0
 
     @model_validator(mode="after")
     def _smallest_scale_first(self) -> Self:
