@@ -9,8 +9,9 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from coroseg.cli_data import data_app
+from coroseg.cli_lab import benchmark, export, train
 from coroseg.errors import CorosegError
-from coroseg.terminal import FAILED, INTERRUPTED, USAGE, console, say
+from coroseg.terminal import FAILED, INTERRUPTED, USAGE, UsageError, console, say
 
 if TYPE_CHECKING:
     from coroseg.pipeline import Outcome
@@ -25,6 +26,8 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 app.command(data_app)
+for command in (train, benchmark, export):
+    app.command(command)
 
 
 def main() -> NoReturn:
@@ -44,10 +47,6 @@ def main() -> NoReturn:
         say("interrupted: what is finished stays; run the same command again to go on")
         sys.exit(INTERRUPTED)
     sys.exit(status or 0)
-
-
-class UsageError(Exception):
-    """A combination of options that means nothing."""
 
 
 @app.command
@@ -175,58 +174,6 @@ def evaluate(
     return FAILED if evaluation.missing else 0
 
 
-@app.command
-def train(
-    config: Path,
-    /,
-    *,
-    out: Path | None = None,
-    resume: Annotated[bool, Parameter(negative="")] = False,
-) -> None:
-    """Train a network.
-
-    Parameters
-    ----------
-    config
-        TOML file of settings.
-    out
-        Folder for checkpoints and curves: runs/NAME unless given.
-    resume
-        Go on with the run in `out` after its last whole epoch.
-    """
-    _need_lab()
-    from coroseg.lab.config import read_config
-    from coroseg.lab.train import train as train_network
-
-    logging.getLogger("coroseg").setLevel(logging.INFO)
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    result = train_network(read_config(config), out or Path("runs") / config.stem, resume=resume)
-    print(f"{result.best} (validation Dice {result.val_dice})")
-
-
-@app.command
-def export(checkpoint: Path, /, *, out: Path, size: int | None = None) -> None:
-    """Write a trained network as an ONNX file, kept only if it says what torch says.
-
-    Parameters
-    ----------
-    checkpoint
-        Checkpoint of `coroseg train`.
-    out
-        ONNX file.
-    size
-        Side, in pixels, of the square whose area the network is given: the training's unless given.
-    """
-    _need_lab()
-    from coroseg.lab.export import export as export_network
-    from coroseg.segmentation.predictor import STRIDE
-
-    if size is not None and (size < STRIDE or size % STRIDE):
-        raise UsageError(f"--size {size}: a multiple of {STRIDE}")
-    difference = export_network(checkpoint, out, size=size)
-    print(f"{out} (differs from torch by at most {difference:.2g})")
-
-
 def _check_frame(frame: str) -> None:
     if frame not in {"best", "all"} and not (frame.isdecimal() and int(frame) > 0):
         raise UsageError(f"--frame {frame}: best, all, or a number counted from 1")
@@ -235,16 +182,6 @@ def _check_frame(frame: str) -> None:
 def _model(model: str) -> str | Path:
     """Return a path for what looks like one, else the name of a model in the package."""
     return Path(model) if model.endswith(".onnx") or "/" in model else model
-
-
-def _need_lab() -> None:
-    from importlib.util import find_spec
-
-    from coroseg.errors import MissingPackageError
-
-    for package in ("torch", "lightning", "segmentation_models_pytorch"):
-        if find_spec(package) is None:
-            raise MissingPackageError(package, "the laboratory", 'pip install "coroseg[lab]"')
 
 
 def _counts(outcomes: "list[Outcome]", passed_over: int) -> str:

@@ -11,3 +11,7 @@ console = Console(stderr=True, highlight=False)
 def say(message: str) -> None:
     """Print one line to the standard error stream, as it is."""
     console.print(message, markup=False, soft_wrap=True)
+
+
+class UsageError(Exception):
+    """A combination of options that means nothing."""

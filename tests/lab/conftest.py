@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from coroseg.lab.config import Config, parse_config
+from coroseg.lab.config import Config, parse
 
 torch.set_num_threads(1)
 
@@ -79,7 +79,7 @@ def make_config(make_data: Callable[..., Path]) -> Callable[..., Config]:
                 values[section] = values.get(section, {}) | change
             else:
                 values[section] = change
-        return parse_config(values, "test")
+        return parse(Config, values, "test")
 
     return make
 

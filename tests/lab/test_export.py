@@ -10,7 +10,7 @@ from torch import nn
 
 from coroseg.errors import ConfigError, ModelError
 from coroseg.lab import export as module
-from coroseg.lab.config import parse_config
+from coroseg.lab.config import Config, parse
 from coroseg.lab.export import export
 from coroseg.lab.models.network import Network, build_model
 from coroseg.segmentation.predictor import Predictor
@@ -31,7 +31,7 @@ SETTINGS: dict[str, Any] = {
 def network() -> Network:
     """A network whose batch norms have seen images, so that none is the identity."""
     torch.manual_seed(0)
-    network = build_model(parse_config(SETTINGS, "test").model)
+    network = build_model("unet3plus", **SETTINGS["model"])
     with torch.no_grad():
         for _ in range(3):
             network(torch.rand(2, 1, 64, 64))
@@ -40,7 +40,7 @@ def network() -> Network:
 
 @pytest.fixture
 def checkpoint(network: Network, tmp_path: Path) -> Path:
-    config = parse_config(SETTINGS, "test").model_dump(mode="json")
+    config = parse(Config, SETTINGS, "test").model_dump(mode="json")
     path = tmp_path / "best.ckpt"
     state = {f"network.{name}": value for name, value in network.state_dict().items()}
     facts = {"config": config, "git_commit": "abc", "version": "1", "data_sha256": {}}
@@ -93,7 +93,7 @@ def test_a_file_that_differs_is_not_kept(
 
     out = tmp_path / "model.onnx"
     out.write_bytes(b"earlier")
-    monkeypatch.setattr(module, "_quick", spoilt)
+    monkeypatch.setattr(module, "quick", spoilt)
     with pytest.raises(ModelError, match="differ from torch's by"):
         export(checkpoint, out)
     assert out.read_bytes() == b"earlier"

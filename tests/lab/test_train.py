@@ -19,7 +19,7 @@ import coroseg.lab.module
 import coroseg.lab.train
 from coroseg.errors import ConfigError, ModelError, OutputError
 from coroseg.lab.checkpoint import data_sha256, git_commit, network_weights, read_checkpoint
-from coroseg.lab.config import Config, Model
+from coroseg.lab.config import Config
 from coroseg.lab.models.encoders import PlainEncoder
 from coroseg.lab.models.network import Network
 from coroseg.lab.models.unet3plus import UNet3Plus
@@ -31,7 +31,7 @@ MakeConfig = Callable[..., Config]
 
 @pytest.fixture
 def small_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def build(_settings: Model, *, pretrained: bool = True) -> Network:
+    def build(**_settings: object) -> Network:
         return Network(UNet3Plus(PlainEncoder(1, (4, 6, 8, 8, 8)), width=4))
 
     monkeypatch.setattr(coroseg.lab.train, "build_model", build)

@@ -10,10 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from math import inf, nan
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from coroseg.errors import DataError
 from coroseg.io.files import write_whole
+
+UnitKind = Literal["patient", "group", "image"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Sample:
     split: str | None = None
 
     @property
-    def unit(self) -> tuple[str, str, str]:
+    def unit(self) -> tuple[str, UnitKind, str]:
         """What must stay in one split: (dataset, `patient`, `group` or `image`, its name)."""
         if self.patient is not None:
             return (self.dataset or "", "patient", self.patient)

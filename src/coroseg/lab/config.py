@@ -3,7 +3,7 @@
 import json
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -13,6 +13,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 class Section(BaseModel):
@@ -39,10 +40,28 @@ class Data(Section):
     workers: Annotated[int, Field(ge=0)] = 1
 
 
-class Model(Section):
-    """The network. `encoder_weights` is `imagenet`, `none` or a file, and has to be said."""
+ModelName = Literal[
+    "cgnet",
+    "pspnet",
+    "deeplabv3",
+    "deeplabv3plus",
+    "unet",
+    "unetplusplus",
+    "unet3plus_no_ds_tl",
+    "unet3plus_no_ds",
+    "unet3plus",
+]
+"""The networks, in the order of the paper's Table 2."""
 
-    name: Literal["unet3plus"] = "unet3plus"
+
+class Model(Section):
+    """The network. `encoder_weights` is `imagenet`, `none` or a file, and has to be said.
+
+    From `first_stride` on the settings are U-Net 3+'s own: other networks ignore them, so that one
+    table can serve all. CGNet, which has no encoder, ignores `encoder` and its weights too.
+    """
+
+    name: ModelName = "unet3plus"
     encoder: str = "inceptionresnetv2"
     encoder_weights: str
     first_stride: Literal[1, 2] = 2
@@ -137,25 +156,32 @@ def read_config(path: Path) -> Config:
 
     Raises `ConfigError` with every key that is unknown, missing or out of range.
     """
+    return _with_absolute_paths(parse(Config, read_toml(path), path), path.parent.resolve())
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the values of a TOML file. Raises `ConfigError` where it is none."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as TOML: {error}") from error
-    config = parse_config(values, str(path))
-    return _with_absolute_paths(config, path.parent.resolve())
 
 
-def parse_config(values: dict[str, Any], place: str) -> Config:
+def parse(kind: type[Settings], values: dict[str, Any], place: Path | str) -> Settings:
     """Return the settings in `values`. Raises `ConfigError`, naming `place`."""
     try:
         # JSON, because it is strict about numbers and still takes a list and a path's text.
-        return Config.model_validate_json(json.dumps(values, default=str), strict=True)
+        return kind.model_validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc'])) or 'the file'}: {problem['msg']}"
-            for problem in error.errors()
-        )
-        raise ConfigError(f"{place}: {problems}") from error
+        raise ConfigError(f"{place}: {problems(error)}") from error
+
+
+def problems(error: ValidationError) -> str:
+    """Return what is wrong with the settings, in one line."""
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or 'the file'}: {problem['msg']}"
+        for problem in error.errors()
+    )
 
 
 def _with_absolute_paths(config: Config, folder: Path) -> Config:
@@ -165,9 +191,12 @@ def _with_absolute_paths(config: Config, folder: Path) -> Config:
     data = config.data.model_copy(
         update={"train": sources(config.data.train), "validation": sources(config.data.validation)}
     )
-    model = config.model
-    if model.encoder_weights not in {"imagenet", "none"}:
-        weights = str(folder / model.encoder_weights)
-        model = model.model_copy(update={"encoder_weights": weights})
+    weights = absolute_weights(config.model.encoder_weights, folder)
+    model = config.model.model_copy(update={"encoder_weights": weights})
     start = folder / config.start if config.start else None
     return config.model_copy(update={"data": data, "model": model, "start": start})
+
+
+def absolute_weights(weights: str, folder: Path) -> str:
+    """Return `encoder_weights` with a file's path relative to `folder` made absolute."""
+    return weights if weights in {"imagenet", "none"} else str(folder / weights)

@@ -1,6 +1,5 @@
 """From a checkpoint to the ONNX file that the clinic uses, kept only if both say the same."""
 
-import copy
 import logging
 import tempfile
 import warnings
@@ -12,15 +11,15 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from timm.layers.conv2d_same import Conv2dSame
 from torch import Tensor, nn
 
 from coroseg.angiogram import Frame
 from coroseg.errors import ModelError
 from coroseg.io.files import write_whole
 from coroseg.lab.checkpoint import network_weights, read_checkpoint
-from coroseg.lab.config import parse_config
-from coroseg.lab.models.network import Network, build_model
+from coroseg.lab.config import Config, parse
+from coroseg.lab.models.network import Network, build_model, describe
+from coroseg.lab.quick import quick
 from coroseg.segmentation.predictor import Predictor, to_network
 
 TOLERANCE = 1e-4
@@ -57,8 +56,8 @@ def export(
     `TOLERANCE`.
     """
     content = read_checkpoint(checkpoint)
-    config = parse_config(content["coroseg"]["config"], str(checkpoint))
-    network = build_model(config.model, pretrained=False)
+    config = parse(Config, content["coroseg"]["config"], str(checkpoint))
+    network = build_model(**config.model.model_dump(), pretrained=False)
     network.load_state_dict(network_weights(content))
     model = Probabilities(network).eval()
     size = size or config.data.size
@@ -66,12 +65,13 @@ def export(
         "name": name or out.stem,
         "version": version("coroseg"),
         "input_size": str(size),
-        "encoder": config.model.encoder,
+        "network": config.model.name,
+        "encoder": describe(**config.model.model_dump())[0],
         "seed": str(config.seed),
         "git_commit": str(content["coroseg"]["git_commit"]),
     }
     with write_whole(out) as temporary:
-        _write(_quick(model), temporary, size, metadata)
+        _write(quick(model), temporary, size, metadata)
         difference = largest_difference(model, temporary, [*images, *_noise(size)])
         if not difference <= TOLERANCE:
             raise ModelError(
@@ -117,64 +117,6 @@ def _write(model: nn.Module, path: Path, size: int, metadata: dict[str, Any]) ->
     onnx.helper.set_model_props(content, metadata)
     onnx.checker.check_model(content)
     onnx.save(content, path)
-
-
-def _quick(model: nn.Module) -> nn.Module:
-    """Return a copy of the model that computes the same in an order that suits ONNX Runtime."""
-    quick = copy.deepcopy(model)
-    for parent in list(quick.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, Conv2dSame):
-                setattr(parent, name, _with_fixed_padding(child))
-            elif isinstance(child, nn.Conv2d) and child.out_channels == 1:
-                setattr(parent, name, _in_two_steps(child))
-    return quick.eval()
-
-
-def _with_fixed_padding(convolution: Conv2dSame) -> nn.Module:
-    """Return a "same" convolution that pads by fixed amounts, those of even sizes.
-
-    The library's are computed from the image's size, which ONNX Runtime cannot merge into the
-    convolution; the file's sizes are multiples of 32, so every halving starts from an even size.
-    """
-    plain = nn.Conv2d(
-        convolution.in_channels,
-        convolution.out_channels,
-        (convolution.kernel_size[0], convolution.kernel_size[1]),
-        (convolution.stride[0], convolution.stride[1]),
-        dilation=(convolution.dilation[0], convolution.dilation[1]),
-        groups=convolution.groups,
-        bias=convolution.bias is not None,
-    )
-    plain.load_state_dict(convolution.state_dict())
-    return nn.Sequential(nn.ZeroPad2d(_padding(convolution)), plain)
-
-
-def _in_two_steps(convolution: nn.Conv2d) -> nn.Module:
-    """Return a 3x3 convolution to one channel as nine weighted sums, then their shifted sum.
-
-    ONNX Runtime computes 16 output channels at a time: the long sums over the input channels are
-    done once for all nine taps instead of once for each.
-    """
-    rows, columns = convolution.kernel_size
-    taps = rows * columns
-    sums = nn.Conv2d(convolution.in_channels, taps, kernel_size=1, bias=False)
-    shifts = nn.Conv2d(taps, 1, (rows, columns), padding=(rows // 2, columns // 2))
-    taken = convolution.state_dict()
-    sums.load_state_dict({"weight": taken["weight"][0].flatten(1).T[..., None, None]})
-    kernel = torch.eye(taps).reshape(1, taps, rows, columns)
-    shifts.load_state_dict({"weight": kernel, "bias": taken["bias"]})
-    return nn.Sequential(sums, shifts)
-
-
-def _padding(convolution: nn.Conv2d) -> tuple[int, int, int, int]:
-    """Return (left, right, top, bottom) of a "same" convolution on an even size."""
-    sides: list[int] = []
-    for axis in (1, 0):
-        reach = convolution.dilation[axis] * (convolution.kernel_size[axis] - 1) + 1
-        total = max(reach - convolution.stride[axis], 0)
-        sides += [total // 2, total - total // 2]
-    return sides[0], sides[1], sides[2], sides[3]
 
 
 def _noise(size: int) -> list[Frame]:

@@ -47,7 +47,14 @@ class Training(lightning.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], _index: int) -> Tensor:
         image, truth = (x.contiguous(memory_format=torch.channels_last) for x in batch)
         loss: Tensor = self.loss(self(image), truth)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(image))
+        self.log(
+            "train_loss",
+            loss,
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(image),
+            sync_dist=True,
+        )
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _index: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -72,6 +73,11 @@ def train(config: Config, out: Path, *, resume: bool = False) -> TrainingResult:
         return TrainingResult(last, last, None)
     score = keep_best.best_model_score
     return TrainingResult(out / BEST, last, None if score is None else float(score))
+
+
+def is_helper() -> bool:
+    """Return whether this process only helps another: Lightning starts one a further device."""
+    return int(os.environ.get("LOCAL_RANK", "0")) > 0
 
 
 class _Loaders(lightning.LightningDataModule):
@@ -158,7 +164,8 @@ def _keeper(out: Path, name: str, monitor: str | None = None) -> callbacks.Model
 
 def _start(config: Config, *, pretrained: bool) -> Network:
     """Return the network a run begins with: ImageNet weights, or those of `start`."""
-    network = build_model(config.model, pretrained=pretrained and config.start is None)
+    from_weights = pretrained and config.start is None
+    network = build_model(**config.model.model_dump(), pretrained=from_weights)
     if pretrained and config.start:
         try:
             network.load_state_dict(network_weights(read_checkpoint(config.start)))
@@ -201,10 +208,12 @@ class EpochReport(callbacks.Callback):
         self, trainer: lightning.Trainer, module: lightning.LightningModule
     ) -> None:
         seconds = time.perf_counter() - self._start
-        module.log("epoch_seconds", seconds)
-        module.log("waiting_fraction", self._waited / seconds)
+        module.log("epoch_seconds", seconds, sync_dist=True)
+        module.log("waiting_fraction", self._waited / seconds, sync_dist=True)
         shown = ("train_loss", "val_loss", "val_dice")
         values = {k: float(v) for k, v in trainer.callback_metrics.items() if k in shown}
         values |= {"seconds": seconds, "waiting": self._waited / seconds}
+        if is_helper():
+            return
         line = " ".join(f"{name} {value:.4f}" for name, value in values.items())
         _log.info("epoch %d of %d: %s", trainer.current_epoch + 1, trainer.max_epochs, line)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from coroseg.lab.config import Model
-from coroseg.lab.models.network import MIN_CONTRAST, Standardise, build_model
+from coroseg.errors import ModelError
+from coroseg.lab.models.network import MIN_CONTRAST, NAMES, Standardise, build_model, describe
 
 
 def test_standardise_is_the_z_score_of_each_image_by_itself() -> None:
@@ -25,38 +25,89 @@ def test_a_constant_image_becomes_zeros(level: float) -> None:
     torch.testing.assert_close(standardised, torch.zeros(1, 1, 20, 30), rtol=0, atol=1e-3)
 
 
-def settings(**changes: object) -> Model:
-    values: dict[str, object] = {
-        "encoder": "tu-tf_efficientnet_lite0",
-        "encoder_weights": "imagenet",
-        "width": 2,
-        "upsample_first": False,
-    }
-    return Model.model_validate(values | changes)
+SETTINGS = {
+    "encoder": "tu-tf_efficientnet_lite0",
+    "encoder_weights": "imagenet",
+    "width": 2,
+    "upsample_first": False,
+}
 
 
 def test_pretrained_weights_are_loaded_unless_a_checkpoint_follows() -> None:
     stem = "core.encoder.body.model.conv_stem.weight"
-    first, second = (build_model(settings()).state_dict()[stem] for _ in range(2))
-    random = build_model(settings(), pretrained=False).state_dict()[stem]
+    first, second = (build_model("unet3plus", **SETTINGS).state_dict()[stem] for _ in range(2))
+    random = build_model("unet3plus", **SETTINGS, pretrained=False).state_dict()[stem]
     assert torch.equal(first, second)
     assert not torch.equal(first, random)
 
 
 def test_the_settings_reach_the_network() -> None:
-    network = build_model(
-        settings(first_stride=1, width=3, upsample_first=True, deep_supervision=False)
-    )
+    changed = {"first_stride": 1, "width": 3, "upsample_first": True, "deep_supervision": False}
+    network = build_model("unet3plus", **SETTINGS | changed)
     core = network.core
     assert core.encoder.strides == (1, 2, 4, 8, 16)
     assert core.decoders[0].fuse[0].weight.shape[:2] == (15, 15)
     assert len(core.heads) == 1
     assert type(core.decoders[0].branches[4][0]).__name__ == "Upsample"
-    assert type(build_model(settings()).core.decoders[0].branches[4][1]).__name__ == "Upsample"
+    core = build_model("unet3plus", **SETTINGS).core
+    assert type(core.decoders[0].branches[4][1]).__name__ == "Upsample"
 
 
 def test_the_network_standardises_by_itself() -> None:
-    network = build_model(settings()).eval()
+    network = build_model("unet3plus", **SETTINGS).eval()
     image = torch.rand(1, 1, 64, 32)
     with torch.no_grad():
         torch.testing.assert_close(network(image), network.core(network.standardise(image)))
+
+
+def test_an_ablation_is_unet3plus_with_other_settings() -> None:
+    stem = "core.encoder.body.model.conv_stem.weight"
+    whole, one_output, random = (
+        build_model(name, **SETTINGS).state_dict()
+        for name in ("unet3plus", "unet3plus_no_ds", "unet3plus_no_ds_tl")
+    )
+    sides = {f"core.heads.{k}.{kind}" for k in (1, 2, 3, 4) for kind in ("weight", "bias")}
+    assert whole.keys() - one_output.keys() == sides
+    assert one_output.keys() == random.keys()
+    assert torch.equal(one_output[stem], whole[stem])
+    assert not torch.equal(random[stem], whole[stem])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("unet3plus", ("EfficientNet-Lite0", "ImageNet")),
+        ("unet3plus_no_ds_tl", ("EfficientNet-Lite0", "none")),
+        ("unet", ("EfficientNet-Lite0", "ImageNet")),
+        ("deeplabv3", ("EfficientNet-Lite0, dilated to stride 8", "ImageNet")),
+        ("deeplabv3plus", ("EfficientNet-Lite0, dilated to stride 16", "ImageNet")),
+        ("pspnet", ("EfficientNet-Lite0, to stride 8", "ImageNet")),
+        ("cgnet", ("CGNet's own", "none")),
+    ],
+)
+def test_a_table_says_what_a_network_really_has(name: str, expected: tuple[str, str]) -> None:
+    assert describe(name, **SETTINGS) == expected
+
+
+def test_other_encoders_weights_and_scales_are_named() -> None:
+    given = {"encoder": "resnet50", "encoder_weights": "/data/mine.pth", "first_stride": 1}
+    assert describe("unet3plus", **given) == ("resnet50, first stride 1", "mine.pth")
+    assert describe("unet", **given) == ("resnet50", "mine.pth")
+
+
+def test_the_nine_rows_of_table_2_in_its_order() -> None:
+    assert len(NAMES) == 9
+    assert (NAMES[0], NAMES[-1]) == ("cgnet", "unet3plus")
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("unet4", {}, r"model 'unet4': unknown: choose one of cgnet, .*, unet3plus$"),
+        ("unet", {"width": 0}, r"model 'unet': width: .*greater than or equal to 1"),
+        ("unet", {"widht": 1}, r"model 'unet': widht: Extra inputs"),
+    ],
+)
+def test_a_wrong_name_or_setting(name: str, changes: dict[str, int], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        build_model(name, **SETTINGS | changes)

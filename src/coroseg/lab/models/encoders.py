@@ -1,9 +1,10 @@
-"""Encoders of U-Net 3+: five feature maps of an image, finest first."""
+"""Encoders: the feature maps of an image, finest first."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,17 +12,21 @@ from torch import Tensor, nn
 from coroseg.errors import ModelError
 
 DEPTH = 5
+COARSEST = 32
+"""The coarsest of five strides, the first of which is 2."""
+
 PROBE_SIDE = 128
 """Side of the image on which an encoder's strides are measured, in pixels."""
 
-_CHOOSE_ANOTHER = "choose a convolutional encoder with five halvings, such as 'inceptionresnetv2'"
+_CONVOLUTIONAL = "choose a convolutional encoder with five halvings, such as 'inceptionresnetv2'"
+_DILATABLE = "choose one that can be dilated, such as 'tu-tf_efficientnet_lite0' or 'resnet50'"
 
 
 class Encoder(nn.Module):
     """The contract between an encoder and a decoder, which never knows which encoder it has.
 
     Called with (N, in_channels, H, W), H and W multiples of `strides[-1]`, it returns a list of
-    `DEPTH` maps: map k is (N, channels[k], H / strides[k], W / strides[k]).
+    maps, of U-Net 3+ `DEPTH`: map k is (N, channels[k], H / strides[k], W / strides[k]).
     """
 
     in_channels: int
@@ -65,28 +70,26 @@ class PlainEncoder(Encoder):
 class LibraryEncoder(Encoder):
     """A convolutional encoder of segmentation_models_pytorch, its first stride 2 or set to 1.
 
-    Raises `ModelError` for an unknown name, and for an encoder that does not give maps at strides
-    2, 4, 8, 16, 32 (halved throughout by `first_stride=1`).
+    It gives `depth` maps, each half as large as the one before it, but none coarser than
+    `output_stride`: there it is dilated. Raises `ModelError` for an unknown name, and for an
+    encoder that does not give maps at these strides.
     """
 
-    def __init__(self, name: str, *, in_channels: int = 1, first_stride: int = 2) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        in_channels: int = 1,
+        first_stride: int = 2,
+        depth: int = DEPTH,
+        output_stride: int = COARSEST,
+    ) -> None:
         super().__init__()
-        from segmentation_models_pytorch.encoders import get_encoder
-
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self.body = get_encoder(name, in_channels=in_channels, depth=DEPTH, weights=None)
-        except (KeyError, ValueError, RuntimeError) as error:
-            # A KeyError's text is the list of some hundred names.
-            reason = "unknown name" if isinstance(error, KeyError) else error
-            raise ModelError(
-                f"encoder {name!r}: no usable encoder of segmentation_models_pytorch ({reason}): "
-                "see segmentation_models_pytorch.encoders.get_encoder_names(), or use 'plain'"
-            ) from error
+        self.body = _library_body(name, in_channels, depth, output_stride)
         self.in_channels = in_channels
-        self.channels = tuple(self.body.out_channels[-DEPTH:])
-        self.strides = tuple(first_stride * 2**level for level in range(DEPTH))
+        self.channels = tuple(self.body.out_channels[-depth:])
+        self.strides = tuple(min(first_stride * 2**level, output_stride) for level in range(depth))
+        self._remedy = _CONVOLUTIONAL if output_stride == COARSEST else _DILATABLE
         if first_stride == 1:
             _first_strided_convolution(self.body, name).stride = (1, 1)
         self._check_strides(name)
@@ -100,7 +103,7 @@ class LibraryEncoder(Encoder):
         except (AssertionError, RuntimeError, ValueError) as error:
             raise ModelError(
                 f"encoder {name!r}: cannot take a {PROBE_SIDE} x {PROBE_SIDE} image ({error}): "
-                f"{_CHOOSE_ANOTHER}"
+                f"{self._remedy}"
             ) from error
         self.train(training)
         expected = [
@@ -109,13 +112,13 @@ class LibraryEncoder(Encoder):
         ]
         if maps != expected or 0 in self.channels:
             raise ModelError(
-                f"encoder {name!r}: U-Net 3+ needs maps at strides {list(self.strides)}; of a "
-                f"{PROBE_SIDE} x {PROBE_SIDE} image this one makes (channels, rows, columns) "
-                f"{maps}: {_CHOOSE_ANOTHER}"
+                f"encoder {name!r}: the network needs maps at strides {list(self.strides)}; of "
+                f"a {PROBE_SIDE} x {PROBE_SIDE} image this one makes (channels, rows, columns) "
+                f"{maps}: {self._remedy}"
             )
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        features: list[Tensor] = list(self.body(image))[-DEPTH:]
+        features: list[Tensor] = list(self.body(image))[-len(self.channels) :]
         return features
 
 
@@ -130,6 +133,28 @@ def build_encoder(name: str, *, in_channels: int = 1, first_stride: int = 2) -> 
             )
         return PlainEncoder(in_channels)
     return LibraryEncoder(name, in_channels=in_channels, first_stride=first_stride)
+
+
+def _library_body(name: str, in_channels: int, depth: int, output_stride: int) -> Any:
+    from segmentation_models_pytorch.encoders import get_encoder
+
+    options = {} if output_stride == COARSEST else {"output_stride": output_stride}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return get_encoder(name, in_channels=in_channels, depth=depth, weights=None, **options)
+    except (AssertionError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        # A KeyError's text is the list of some hundred names.
+        reason = "unknown name" if isinstance(error, KeyError) else error
+        if options:
+            raise ModelError(
+                f"encoder {name!r}: cannot be dilated to stride {output_stride}, as DeepLabV3 and "
+                f"DeepLabV3+ need it ({reason}): {_DILATABLE}"
+            ) from error
+        raise ModelError(
+            f"encoder {name!r}: no usable encoder of segmentation_models_pytorch ({reason}): "
+            "see segmentation_models_pytorch.encoders.get_encoder_names(), or use 'plain'"
+        ) from error
 
 
 def _convolution(in_channels: int, out_channels: int) -> list[nn.Module]:

@@ -1,12 +1,31 @@
 """A network as it is trained and used: normalisation inside, so that the two cannot drift apart."""
 
+from pathlib import Path
+from typing import Any, get_args
+
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
-from coroseg.lab.config import Model
+from coroseg.errors import ModelError
+from coroseg.lab.config import Model, ModelName, problems
+from coroseg.lab.models.cgnet import CGNet
 from coroseg.lab.models.encoders import build_encoder
+from coroseg.lab.models.library import ARCHITECTURES, build_library_network
 from coroseg.lab.models.pretrained import load_encoder_weights
 from coroseg.lab.models.unet3plus import UNet3Plus
+
+NAMES: tuple[ModelName, ...] = get_args(ModelName)
+ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "unet3plus_no_ds": ("unet3plus", {"deep_supervision": False}),
+    "unet3plus_no_ds_tl": ("unet3plus", {"deep_supervision": False, "encoder_weights": "none"}),
+}
+"""Networks that are another one with these settings."""
+
+_SPOKEN = {
+    "inceptionresnetv2": "InceptionResNetV2",
+    "tu-tf_efficientnet_lite0": "EfficientNet-Lite0",
+}
 
 MIN_CONTRAST = 1e-3
 """Added to an image's standard deviation, in grey levels 0..1: a constant image becomes zeros."""
@@ -37,18 +56,54 @@ class Network(nn.Module):
         return logits
 
 
-def build_model(settings: Model, *, pretrained: bool = True) -> Network:
-    """Return the network of `settings`; without `pretrained` its weights are left random.
+def build_model(name: str, *, pretrained: bool = True, **settings: Any) -> Network:
+    """Return the network `name`; the `settings` and their defaults are those of `config.Model`.
 
-    Raises `ModelError` for an encoder that does not fit or weights that are missing.
+    Without `pretrained` all its weights are random, as where a checkpoint's follow. Raises
+    `ModelError` for an unknown name or setting, an encoder that does not fit, missing weights.
     """
-    encoder = build_encoder(settings.encoder, first_stride=settings.first_stride)
-    if pretrained:
-        load_encoder_weights(encoder, settings.encoder, settings.encoder_weights)
-    core = UNet3Plus(
-        encoder,
-        width=settings.width,
-        deep_supervision=settings.deep_supervision,
-        upsample_first=settings.upsample_first,
-    )
+    chosen = _settings(name, settings)
+    weights = chosen.encoder_weights if pretrained else "none"
+    core: nn.Module
+    if chosen.name == "cgnet":
+        core = CGNet()
+    elif chosen.name in ARCHITECTURES:
+        core = build_library_network(chosen.name, chosen.encoder, weights)
+    else:
+        encoder = build_encoder(chosen.encoder, first_stride=chosen.first_stride)
+        load_encoder_weights(encoder, chosen.encoder, weights)
+        core = UNet3Plus(
+            encoder,
+            width=chosen.width,
+            deep_supervision=chosen.deep_supervision,
+            upsample_first=chosen.upsample_first,
+        )
     return Network(core).to(memory_format=torch.channels_last)
+
+
+def describe(name: str, **settings: Any) -> tuple[str, str]:
+    """Return the backbone that `build_model` gives the network, and where its weights are from.
+
+    The weights are `ImageNet`, `none` (random) or the name of a file.
+    """
+    chosen = _settings(name, settings)
+    if chosen.name == "cgnet":
+        return "CGNet's own", "none"
+    backbone = _SPOKEN.get(chosen.encoder, chosen.encoder)
+    if chosen.name in ARCHITECTURES:
+        backbone += ARCHITECTURES[chosen.name].remark
+    elif chosen.first_stride == 1:
+        backbone += ", first stride 1"
+    weights = {"imagenet": "ImageNet", "none": "none"}
+    return backbone, weights.get(chosen.encoder_weights, Path(chosen.encoder_weights).name)
+
+
+def _settings(name: str, given: dict[str, Any]) -> Model:
+    """Return the settings of the network `name`, an ablation's as those of what it is one of."""
+    if name not in NAMES:
+        raise ModelError(f"model {name!r}: unknown: choose one of {', '.join(NAMES)}")
+    base, fixed = ABLATIONS.get(name, (name, {}))
+    try:
+        return Model.model_validate(given | fixed | {"name": base})
+    except ValidationError as error:
+        raise ModelError(f"model {name!r}: {problems(error)}") from error

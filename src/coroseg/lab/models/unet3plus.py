@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coroseg.lab.models.encoders import Encoder
+from coroseg.lab.models.padding import padded
 
 
 class UNet3Plus(nn.Module):
@@ -57,18 +58,15 @@ class UNet3Plus(nn.Module):
         return self._logits(image, outputs=len(self.heads))
 
     def _logits(self, image: Tensor, outputs: int) -> Tensor:
-        height, width = image.shape[-2:]
-        multiple = self.encoder.strides[-1]
-        bottom, right = -height % multiple, -width % multiple
-        if bottom or right:
-            padded = F.pad(image, (0, right, 0, bottom), mode="replicate")
-            return self._logits(padded, outputs)[..., :height, :width]
-        levels = self._decode(self.encoder(image))
-        maps = [
-            _upsample(head(levels[k]), self.encoder.strides[k])
-            for k, head in enumerate(self.heads[:outputs])
-        ]
-        return torch.cat(maps, dim=1)
+        def logits(image: Tensor) -> Tensor:
+            levels = self._decode(self.encoder(image))
+            maps = [
+                _upsample(head(levels[k]), self.encoder.strides[k])
+                for k, head in enumerate(self.heads[:outputs])
+            ]
+            return torch.cat(maps, dim=1)
+
+        return padded(logits, image, self.encoder.strides[-1])
 
     def _decode(self, features: list[Tensor]) -> list[Tensor]:
         """Return the decoder's maps, finest first; the coarsest is the encoder's own."""

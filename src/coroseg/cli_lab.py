@@ -1,0 +1,134 @@
+"""The laboratory's commands: `coroseg train`, `benchmark` and `export`."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from coroseg.errors import CorosegError, MissingPackageError
+from coroseg.terminal import FAILED, UsageError, console, say
+
+
+def train(
+    config: Path,
+    /,
+    *,
+    out: Path | None = None,
+    resume: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Train a network.
+
+    Parameters
+    ----------
+    config
+        TOML file of settings.
+    out
+        Folder for checkpoints and curves: runs/NAME unless given.
+    resume
+        Go on with the run in `out` after its last whole epoch.
+    """
+    _need_lab()
+    from coroseg.lab.config import read_config
+    from coroseg.lab.train import train as train_network
+
+    _log_progress()
+    result = train_network(read_config(config), out or _run_folder(config), resume=resume)
+    print(f"{result.best} (validation Dice {result.val_dice})")
+
+
+def benchmark(
+    config: Path,
+    /,
+    *,
+    out: Path | None = None,
+    resume: Annotated[bool, Parameter(negative="")] = False,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+    report_only: Annotated[bool, Parameter(negative="")] = False,
+    ray: str | None = None,
+) -> int:
+    """Train and compare models over folds; write the tables, the figures and a report.
+
+    Run it again to go on where it stopped: what is finished is not done again.
+
+    Parameters
+    ----------
+    config
+        TOML file of settings.
+    out
+        Folder of the benchmark: runs/NAME unless given.
+    resume
+        Insist on going on: an error where `out` holds no benchmark.
+    dry_run
+        Only print the grid with an estimate of time and memory, from one measured step a model.
+    report_only
+        Only make the tables, figures and the report anew from what is stored.
+    ray
+        Address of a Ray cluster whose machines share `out`: every cell becomes a task.
+    """
+    _need_lab()
+    from coroseg.lab.benchmark.config import read_benchmark
+    from coroseg.lab.benchmark.grid import SPLIT
+    from coroseg.lab.benchmark.main import dry_run as estimate
+    from coroseg.lab.benchmark.main import rebuild, run_benchmark
+    from coroseg.report.stored import REPORT
+
+    if dry_run and report_only:
+        raise UsageError("--dry-run and --report-only: choose one")
+    _log_progress()
+    folder = out or _run_folder(config)
+    settings = read_benchmark(config)
+    if dry_run:
+        Console().print(estimate(settings, console))
+        return 0
+    if resume and not (folder / SPLIT).exists():
+        raise CorosegError(f"{folder}: holds no benchmark to go on with: leave --resume out")
+    if report_only:
+        failures: list[str] = []
+        rebuild(settings, folder)
+    else:
+        failures = run_benchmark(settings, config, folder, console, ray=ray)
+    for failure in failures:
+        say(f"failed: {failure}")
+    print(folder / REPORT)
+    return FAILED if failures else 0
+
+
+def export(checkpoint: Path, /, *, out: Path, size: int | None = None) -> None:
+    """Write a trained network as an ONNX file, kept only if it says what torch says.
+
+    Parameters
+    ----------
+    checkpoint
+        Checkpoint of `coroseg train`.
+    out
+        ONNX file.
+    size
+        Side, in pixels, of the square whose area the network is given: the training's unless given.
+    """
+    _need_lab()
+    from coroseg.lab.export import export as export_network
+    from coroseg.segmentation.predictor import STRIDE
+
+    if size is not None and (size < STRIDE or size % STRIDE):
+        raise UsageError(f"--size {size}: a multiple of {STRIDE}")
+    difference = export_network(checkpoint, out, size=size)
+    print(f"{out} (differs from torch by at most {difference:.2g})")
+
+
+def _run_folder(config: Path) -> Path:
+    return Path("runs") / config.stem
+
+
+def _log_progress() -> None:
+    logging.getLogger("coroseg").setLevel(logging.INFO)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+
+
+def _need_lab() -> None:
+    from importlib.util import find_spec
+
+    for package in ("torch", "lightning", "segmentation_models_pytorch"):
+        if find_spec(package) is None:
+            raise MissingPackageError(package, "the laboratory", 'pip install "coroseg[lab]"')

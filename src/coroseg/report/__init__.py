@@ -1,0 +1,1 @@
+"""Tables, statistics, figures and the report of a benchmark, from what it has stored."""
