@@ -31,11 +31,13 @@ def train(
     """
     _need_lab()
     from coroseg.lab.config import read_config
+    from coroseg.lab.train import is_helper
     from coroseg.lab.train import train as train_network
 
     _log_progress()
     result = train_network(read_config(config), out or _run_folder(config), resume=resume)
-    print(f"{result.best} (validation Dice {result.val_dice})")
+    if not is_helper():
+        print(f"{result.best} (validation Dice {result.val_dice})")
 
 
 def benchmark(

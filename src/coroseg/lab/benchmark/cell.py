@@ -36,6 +36,7 @@ from coroseg.report.stored import CELLS, CellRow, CurveRow, ImageRow, mask_path,
 from coroseg.segmentation.binarize import otsu_threshold
 
 TRAINED = "trained"
+_PARTS = ("train", "validation", "test")
 
 
 def run_cell(folder: Path) -> None:
@@ -81,9 +82,6 @@ def run_cell(folder: Path) -> None:
         write_rows(folder / CELLS, [row], CellRow)
         (training / LAST).unlink(missing_ok=True)  # only a resumed training would need it
         logging.getLogger(__name__).info("done in %.0f s", time.perf_counter() - started)
-
-
-_PARTS = ("train", "validation", "test")
 
 
 @contextmanager

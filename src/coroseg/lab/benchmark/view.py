@@ -84,4 +84,5 @@ def _epoch_seconds(cell: Cell) -> list[float]:
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:
-        return [float(row["epoch_seconds"]) for row in csv.DictReader(file)]
+        # A row is there from the validation on, its time comes with the epoch's end.
+        return [float(s) for row in csv.DictReader(file) if (s := row.get("epoch_seconds"))]
