@@ -93,7 +93,8 @@ def benchmark(
         failures = run_benchmark(settings, config, folder, console, ray=ray)
     for failure in failures:
         say(f"failed: {failure}")
-    print(folder / REPORT)
+    if (folder / REPORT).exists():
+        print(folder / REPORT)
     return FAILED if failures else 0
 
 

@@ -211,3 +211,16 @@ def centre(mask: Tensor) -> tuple[float, float]:
     y, x = torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij")
     total = mask[0].sum()
     return ((mask[0] * y).sum() / total).item(), ((mask[0] * x).sum() / total).item()
+
+
+def test_fading_takes_a_part_of_the_vessel_s_contrast_and_keeps_the_mask() -> None:
+    mask = torch.zeros(1, 96, 96)
+    mask[:, 40:46, 10:86] = 1
+    image = 0.7 - 0.4 * mask
+    kept = []
+    for seed in range(20):
+        faded, label = draw(augment(fade=1), seed, image, mask)
+        assert torch.equal(label, mask)
+        kept.append(((0.7 - faded[0, 43, 20:76].mean()) / 0.4).item())
+    assert 0.2 < min(kept) < 0.45
+    assert 0.6 < max(kept) < 0.85

@@ -8,19 +8,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from coroseg.report.stored import CellRow, CurveRow, Facts, ImageRow, ModelFacts, Stored
+from coroseg.report.stored import (
+    LABELS,
+    CellRow,
+    CurveRow,
+    Facts,
+    ImageRow,
+    ModelFacts,
+    Stored,
+)
 
-LABELS = {
-    "cgnet": "CGNet",
-    "pspnet": "PSPNet",
-    "deeplabv3": "DeepLabV3",
-    "deeplabv3plus": "DeepLabV3+",
-    "unet": "U-Net",
-    "unetplusplus": "U-Net++",
-    "unet3plus_no_ds_tl": "U-Net 3+ w/o DS and TL",
-    "unet3plus_no_ds": "U-Net 3+ w/o DS",
-    "unet3plus": "U-Net 3+",
-}
 ROWS, COLUMNS = 96, 128
 SPACING_MM = (0.3, 0.2)
 EPOCHS = 4

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from coroseg.errors import DataError
 from coroseg.evaluation import DISTANCES, RATIOS
-from coroseg.report.published import PAPER_DSC
 from coroseg.report.statistics import Array, Groups, column_means, group_means
-from coroseg.report.stored import ImageRow, ModelFacts, Stored
+from coroseg.report.stored import LABELS, ImageRow, ModelFacts, Stored
 
 TITLES: Final = DISTANCES | RATIOS
 METRICS: Final = ("hd", "dsc", "sn", "sp", "asd", "hd95", "cldice")
@@ -130,7 +129,7 @@ def settled(row: ImageRow, metric: str) -> float:
 
 def paper_order(models: Sequence[ModelFacts]) -> tuple[ModelFacts, ...]:
     """Return the models in the order of the paper's Table 2, others before them."""
-    order = list(PAPER_DSC)
+    order = list(LABELS)
     return tuple(sorted(models, key=lambda m: order.index(m.name) if m.name in order else -1))
 
 

@@ -3,12 +3,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from coroseg.datasets.content import read_image
 from coroseg.io.masks import read_mask
 from coroseg.lab.benchmark import cell as cell_module
 from coroseg.lab.benchmark.cell import run_cell
-from coroseg.lab.benchmark.grid import Grid
+from coroseg.lab.benchmark.grid import TRAINING, Grid
+from coroseg.lab.checkpoint import network_weights, read_checkpoint
+from coroseg.lab.data import fit_square
+from coroseg.lab.models.network import build_model
+from coroseg.lab.module import resize_back
+from coroseg.lab.train import BEST
 from coroseg.metrics import evaluate
 from coroseg.report.stored import (
     CELLS,
@@ -18,6 +24,7 @@ from coroseg.report.stored import (
     mask_path,
     read_rows,
 )
+from coroseg.segmentation.binarize import otsu_threshold
 
 
 def test_a_cell_stores_the_scores_of_its_masks(make_grid: Callable[..., Grid]) -> None:
@@ -38,6 +45,15 @@ def test_a_cell_stores_the_scores_of_its_masks(make_grid: Callable[..., Grid]) -
             assert stored == value or (np.isnan(stored) and np.isnan(value))
         assert row.diagonal == pytest.approx(np.hypot(*mask.shape))
         assert (row.model, row.fold, row.unit_kind, row.unit) == ("cgnet", 2, "image", row.image)
+    sample = grid.samples[rows[0].image]
+    network = build_model(**cell.config.model.model_dump(), pretrained=False).eval()
+    network.load_state_dict(network_weights(read_checkpoint(cell.folder / TRAINING / BEST)))
+    with torch.no_grad():
+        square = torch.from_numpy(fit_square(read_image(sample.image), 32))[None, None]
+        map_ = torch.sigmoid(network(square))[0, 0].numpy()
+    probability = resize_back(map_, read_mask(sample.mask).shape)
+    mask = read_mask(mask_path(cell.folder, rows[0].image))
+    assert np.array_equal(mask, probability > otsu_threshold(probability))
     [done] = read_rows(cell.folder / CELLS, CellRow)
     curves = read_rows(cell.curves_csv, CurveRow)
     assert [curve.epoch for curve in curves] == [1, 2]

@@ -21,6 +21,7 @@ import torch
 from coroseg.datasets.content import read_image
 from coroseg.datasets.manifest import Sample, read_manifest
 from coroseg.datasets.names import name_samples
+from coroseg.datasets.splits import PARTS
 from coroseg.errors import CorosegError
 from coroseg.io.files import write_whole
 from coroseg.io.masks import read_mask
@@ -36,7 +37,6 @@ from coroseg.report.stored import CELLS, CellRow, CurveRow, ImageRow, mask_path,
 from coroseg.segmentation.binarize import otsu_threshold
 
 TRAINED = "trained"
-_PARTS = ("train", "validation", "test")
 
 
 def run_cell(folder: Path) -> None:
@@ -62,7 +62,7 @@ def run_cell(folder: Path) -> None:
         rows = list(_test(cell, samples))
         curves = _curves(cell)
         best = max(curves, key=lambda row: row.val_dice)
-        counts = {part: sum(s.split == part for s in samples) for part in _PARTS}
+        counts = {part: sum(s.split == part for s in samples) for part in PARTS}
         write_rows(cell.images_csv, rows, ImageRow)
         write_rows(cell.curves_csv, curves, CurveRow)
         row = CellRow(
@@ -109,7 +109,7 @@ def _test(cell: Cell, samples: list[Sample]) -> Iterator[ImageRow]:
         with write_whole(mask_path(cell.folder, name)) as temporary:
             cv2.imwrite(str(temporary), mask.astype("uint8") * 255)
         spacing = _spacing(cell, sample)
-        scores = evaluate(mask, truth, spacing_mm=spacing)
+        scores = evaluate(mask, truth, spacing_mm=spacing).to_dict()
         kind, unit = sample.unit[1], "/".join(filter(None, sample.unit))
         yield ImageRow(
             model=cell.model,
@@ -119,16 +119,8 @@ def _test(cell: Cell, samples: list[Sample]) -> Iterator[ImageRow]:
             unit=name if kind == "image" else unit,
             artery=sample.artery,
             projection=sample.projection,
-            dsc=scores.dsc,
-            sn=scores.sn,
-            sp=scores.sp,
-            hd=scores.hd,
-            hd95=scores.hd95,
-            asd=scores.asd,
-            cldice=scores.cldice,
-            area=scores.area,
-            truth_area=scores.truth_area,
-            distance_unit=scores.unit,
+            distance_unit=scores.pop("unit"),
+            **scores,
             diagonal=hypot(*(n * s for n, s in zip(truth.shape, spacing or (1, 1), strict=True))),
             seconds=seconds,
         )

@@ -51,24 +51,14 @@ def estimate_table(estimates: list[Estimate], benchmark: Benchmark) -> Table:
         f"about {_duration(total)} one after another on this machine"
     )
     table.add_column("model")
-    for heading in (
-        "parameters",
-        "GFLOP an image",
-        f"s a step of {benchmark.data.batch}",
-        "s a forward",
-        "memory (MB)",
-        "a cell",
-        "all folds",
-    ):
+    for heading in ("param. (M)", "step (s)", "memory (MB)", "a cell", "all folds"):
         table.add_column(heading, justify="right")
     for row in estimates:
         measured = row.measured
         table.add_row(
             LABELS[row.model],
-            f"{measured.parameters:,}",
-            f"{measured.gflops:.1f}",
+            f"{measured.parameters / 1e6:.2f}",
             f"{measured.step_seconds:.2f}",
-            f"{measured.forward_seconds:.3f}",
             f"{measured.step_peak_mb:.0f}",
             _duration(row.seconds / folds),
             _duration(row.seconds),

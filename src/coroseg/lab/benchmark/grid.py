@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from coroseg.datasets.manifest import Sample, read_manifest, write_manifest
-from coroseg.datasets.splits import Split, make_split, read_split, write_split
+from coroseg.datasets.splits import PARTS, Split, make_split, read_split, write_split
 from coroseg.errors import ConfigError, DataError
 from coroseg.io.files import write_whole
 from coroseg.lab.benchmark.config import Benchmark, SplitSettings
@@ -135,28 +135,31 @@ def prepare(benchmark: Benchmark, out: Path) -> Grid:
     samples = read_manifests(benchmark)
     split = _split(benchmark, samples, out / SPLIT)
     source = spacing_source(benchmark, samples)
-    cells = []
-    for name in benchmark.models:
-        for number, fold in enumerate(split.folds, start=1):
-            manifest = out / "splits" / f"fold{number}.csv"
-            if name == benchmark.models[0]:
-                parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
-                marked = [replace(s, split=part) for part, of in parts.items() for s in of]
-                write_manifest(manifest, marked)
-            cells.append(
-                Cell(
-                    folder=cell_folder(out, name, number).resolve(),
-                    model=name,
-                    fold=number,
-                    config=benchmark.cell_config(name, number, manifest.resolve()),
-                    split=benchmark.split,
-                    in_mm=source is not None,
-                    spacing_mm=benchmark.data.spacing_mm if source == "config" else None,
-                )
-            )
+    manifests = [(out / "splits" / f"fold{k + 1}.csv").resolve() for k in range(len(split.folds))]
+    for manifest, fold in zip(manifests, split.folds, strict=True):
+        marked = [replace(s, split=part) for part in PARTS for s in getattr(fold, part)]
+        write_manifest(manifest, marked)
+    cells = [
+        Cell(
+            folder=cell_folder(out, name, number).resolve(),
+            model=name,
+            fold=number,
+            config=benchmark.cell_config(name, number, manifest),
+            split=benchmark.split,
+            in_mm=source is not None,
+            spacing_mm=benchmark.data.spacing_mm if source == "config" else None,
+        )
+        for name in benchmark.models
+        for number, manifest in enumerate(manifests, start=1)
+    ]
     for cell in cells:
         cell.write()
     return Grid(benchmark, out, split, tuple(cells))
+
+
+def new_split(benchmark: Benchmark, samples: list[Sample]) -> Split:
+    """Return the folds of the samples as the config asks for them."""
+    return make_split(samples, **benchmark.split.model_dump(), seed=benchmark.seed)
 
 
 def read_manifests(benchmark: Benchmark) -> list[Sample]:
@@ -205,14 +208,7 @@ def _split(benchmark: Benchmark, samples: list[Sample], path: Path) -> Split:
                 "restore the config, or choose another --out"
             )
         return split
-    split = make_split(
-        samples,
-        scheme=wanted.scheme,
-        folds=wanted.folds,
-        test_fraction=wanted.test_fraction,
-        validation_fraction=wanted.validation_fraction,
-        seed=benchmark.seed,
-    )
+    split = new_split(benchmark, samples)
     write_split(path, split)
     return split
 

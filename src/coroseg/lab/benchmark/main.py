@@ -12,13 +12,12 @@ from rich.progress import track
 from rich.table import Table
 
 from coroseg.datasets.names import name_samples
-from coroseg.datasets.splits import make_split
 from coroseg.errors import DataError
 from coroseg.lab.benchmark.cluster import run_on_ray
 from coroseg.lab.benchmark.collect import collect, store_facts
 from coroseg.lab.benchmark.config import Benchmark
 from coroseg.lab.benchmark.estimate import estimate, estimate_table
-from coroseg.lab.benchmark.grid import prepare, read_manifests
+from coroseg.lab.benchmark.grid import new_split, prepare, read_manifests
 from coroseg.lab.benchmark.run import Progress, run
 from coroseg.lab.benchmark.view import table
 from coroseg.lab.drawing import describe_unet3plus
@@ -82,14 +81,6 @@ def _drawing(benchmark: Benchmark) -> NetworkDrawing | None:
 
 def dry_run(benchmark: Benchmark, console: Console) -> Table:
     """Return the grid with an estimate of its time and memory; nothing is written."""
-    wanted = benchmark.split
-    split = make_split(
-        read_manifests(benchmark),
-        scheme=wanted.scheme,
-        folds=wanted.folds,
-        test_fraction=wanted.test_fraction,
-        validation_fraction=wanted.validation_fraction,
-        seed=benchmark.seed,
-    )
+    split = new_split(benchmark, read_manifests(benchmark))
     shown = track(benchmark.models, "measuring", console=console, transient=True)
     return estimate_table([estimate(benchmark, split, name) for name in shown], benchmark)

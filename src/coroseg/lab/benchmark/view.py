@@ -21,7 +21,7 @@ def table(grid: Grid, progress: Progress) -> Table:
     left = remaining_seconds(grid, progress, finished)
     shown = Table(
         caption=f"{len(finished)} of {len(grid.cells)} cells done"
-        + ("" if left is None else f", about {timedelta(seconds=round(left))} to go")
+        + ("" if not left else f", about {timedelta(seconds=round(left))} to go")
     )
     shown.add_column("model")
     folds = sorted({cell.fold for cell in grid.cells})
