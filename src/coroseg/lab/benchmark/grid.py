@@ -117,8 +117,9 @@ class Grid:
 
     @property
     def unfinished(self) -> tuple[Cell, ...]:
-        """The cells that are not finished."""
-        return tuple(cell for cell in self.cells if not cell.finished)
+        """The cells that are not finished, fold by fold: all models can soon be compared."""
+        left = (cell for cell in self.cells if not cell.finished)
+        return tuple(sorted(left, key=lambda cell: cell.fold))
 
     @property
     def spacing_source(self) -> str | None:

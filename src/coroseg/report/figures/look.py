@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 
 from coroseg.io.files import write_whole
@@ -68,6 +69,9 @@ def write_figure(figure: Figure, stem: Path) -> list[Path]:
     )
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # found once, for both files
+    for axes in figure.axes:
+        # The solver's last digits change with where its variables happen to lie in memory.
+        axes.set_position(np.round(axes.get_position(original=True).bounds, 6).tolist())
     for extension, dpi, metadata in formats:
         path = stem.with_name(stem.name + extension)
         with write_whole(path) as temporary:
