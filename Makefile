@@ -8,7 +8,7 @@ demo: .venv/base
 	$(BIN)/coroseg demo
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 lint: .venv/dev
 	$(BIN)/ruff check .
