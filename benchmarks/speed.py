@@ -23,7 +23,7 @@ from coroseg.io.sources import find_sources
 from coroseg.pipeline import process
 from coroseg.results import Request
 from coroseg.segmentation.predictor import Predictor, to_network
-from coroseg.simulation.drawn import draw_run
+from coroseg.simulation.run import simulate_run
 
 SIDE = 512
 GFLOP_SHAPE = (1024, 1024, 512)
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--sources", type=int, default=40)
     options = parser.parse_args()
-    frames = draw_run(seed=3, frames=24, size=SIDE).frames.astype(np.float32) / 4095
+    frames = simulate_run(seed=3, frames=24, size=SIDE).frames.astype(np.float32) / 4095
     predictor = Predictor(threads=options.threads)
     image = to_network(frames[12:13], predictor.info.input_size)
     peer = _unetplusplus(options.threads)

@@ -1,4 +1,4 @@
-"""The demo and the model in the package, held against the drawing they start from."""
+"""The demo and the model in the package, held against the truth of the simulated run."""
 
 import json
 import subprocess
@@ -15,10 +15,10 @@ import coroseg
 from coroseg import cli
 from coroseg.demo import SEED
 from coroseg.segmentation.predictor import Predictor
-from coroseg.simulation.drawn import DrawnRun, draw_run
+from coroseg.simulation.run import SimulatedRun, simulate_frame, simulate_run
 from dicom_files import write_dicom
 
-WHITE = 4095  # of the drawn frames, 12 bits
+WHITE = 4095  # of the simulated frames, 12 bits
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 
 @pytest.fixture(scope="module")
-def drawn() -> DrawnRun:
-    return draw_run(SEED)
+def simulated() -> SimulatedRun:
+    return simulate_run(SEED)
 
 
 def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
@@ -51,30 +51,29 @@ def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 
 def test_the_demo_prints_every_file_it_wrote(demo: Demo) -> None:
     written = {str(path) for path in demo.out.rglob("*") if path.is_file()}
-    assert len(written) == 8
+    assert len(written) == 12
     assert {line.split(": ")[0] for line in demo.lines if line.startswith(str(demo.out))} == written
     assert demo.lines[-1] == "Research software, not a medical device."
 
 
-def test_the_demo_finds_a_filled_frame_and_its_vessels(demo: Demo, drawn: DrawnRun) -> None:
+def test_the_demo_finds_a_filled_frame_and_its_vessels(demo: Demo, simulated: SimulatedRun) -> None:
     record = json.loads((demo.out / "run" / "result.json").read_text())
-    truth = drawn.masks[record["frame"] - 1]
-    empty = [number for number, mask in enumerate(drawn.masks, start=1) if not mask.any()]
-    assert 1 in empty
-    assert record["frame"] not in empty
-    assert truth.sum() > 0.8 * drawn.masks.sum(axis=(1, 2)).max()
+    truth = simulated.truths[record["frame"] - 1]
+    shown = [int(truth.mask.sum()) for truth in simulated.truths]
+    assert shown[0] == 0
+    assert truth.mask.sum() > 0.8 * max(shown)
     with Image.open(demo.out / "run" / "mask.png") as image:
         mask = np.asarray(image) == 255
-    # A bound for sanity: a drawing is not what the model was trained on, and chance gives 0.05.
-    assert dice(mask, truth) > 0.3
+    # A bound for sanity: a simulation is not what the model was trained on, and chance gives 0.05.
+    assert dice(mask, truth.mask) > 0.3
 
 
-def test_the_demo_s_numbers_are_in_mm(demo: Demo, drawn: DrawnRun) -> None:
+def test_the_demo_s_numbers_are_in_mm(demo: Demo, simulated: SimulatedRun) -> None:
     record = json.loads((demo.out / "run" / "result.json").read_text())
-    row_mm, column_mm = drawn.spacing.mm
-    assert record["spacing_mm"] == pytest.approx([row_mm, column_mm])
-    assert record["spacing_source"] == "distances"
-    area_mm2 = record["vessel_area_px"] * row_mm * column_mm
+    side_mm = simulated.view.spacing_mm
+    assert record["spacing_mm"] == pytest.approx([side_mm, side_mm])
+    assert record["spacing_source"] == "magnification"
+    area_mm2 = record["vessel_area_px"] * side_mm**2
     assert record["vessel_area_mm2"] == pytest.approx(area_mm2)
     shown = f"frame {record['frame']} of 24 shows most vessel: {area_mm2:.0f} mm²"
     assert demo.lines[-2].startswith(shown)
@@ -102,7 +101,7 @@ def predictor() -> Predictor:
 @pytest.fixture(scope="module")
 def scene() -> NDArray[np.uint16]:
     """Return a frame full of contrast, (1, rows, columns), 12 bits."""
-    return draw_run(SEED, frames=1).frames
+    return simulate_frame(SEED).frames
 
 
 @pytest.fixture(scope="module")

@@ -72,5 +72,13 @@ def folder(path: Path, /, *, out: Path) -> None:
     _made(pairs.build(path, out), out)
 
 
+@data_app.command
+def simulated(path: Path, /, *, out: Path) -> None:
+    """Make a manifest of a folder of `coroseg simulate`."""
+    from coroseg.datasets import simulated
+
+    _made(simulated.build(path, out), out)
+
+
 def _made(samples: "list[Sample]", out: Path) -> None:
     print(f"{out}: {len(samples)} images")

@@ -1,4 +1,4 @@
-"""The demo: a drawn cine run as a DICOM file, through the same pipeline as any other source."""
+"""The demo: a simulated cine run as a DICOM file, through the same pipeline as any other source."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,22 +9,23 @@ from coroseg.io.sources import find_sources
 from coroseg.pipeline import SUMMARY, process
 from coroseg.results import RESEARCH_ONLY, Request
 from coroseg.segmentation.predictor import Predictor
-from coroseg.simulation.drawn import draw_run, write_drawn_run
+from coroseg.simulation.files import RUN, write_run
+from coroseg.simulation.run import draw_simulation
 
-SEED = 0
-RUN = "run.dcm"
+SEED = 37
+FRAMES = 24
 
 
 def run_demo(out: Path) -> Iterator[str]:
-    """Write a drawn run and its results to `out`; yield a line for everything written.
+    """Write a simulated run and its results to `out`; yield a line for everything written.
 
     Raises `CorosegError` where the pipeline fails on it.
     """
-    drawn = draw_run(SEED)
+    simulation = draw_simulation(SEED, frames=FRAMES)
     path = out / RUN
     with write_whole(path) as temporary:
-        write_drawn_run(temporary, drawn)
-    yield f"{path}: a drawn run of {len(drawn.frames)} frames ({drawn.artery}, seed {SEED})"
+        write_run(temporary, simulation, simulation.frames())
+    yield (f"{path}: a simulated run of {FRAMES} frames ({simulation.anatomy.artery}, seed {SEED})")
     request = Request(frame="best", spacing_mm=None, as_run=False, any_modality=False)
     found = find_sources([path])
     (outcome,) = process(found.sources, out, request, Predictor(), overwrite=True)

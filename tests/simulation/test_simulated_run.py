@@ -1,0 +1,97 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.ndimage import binary_dilation
+
+from coroseg.simulation.lesions import narrowed
+from coroseg.simulation.run import (
+    SimulatedRun,
+    draw_simulation,
+    simulate_frame,
+    simulate_run,
+)
+from coroseg.simulation.scene import Lesion, View
+
+SIZE = 144
+VIEW = View(1000, 750, primary_deg=-20, secondary_deg=-25, pitch_mm=0.95 * 4 / 3, size=SIZE)
+
+
+@pytest.fixture(scope="module", params=[0, 5])
+def run(request: pytest.FixtureRequest) -> SimulatedRun:
+    return simulate_run(request.param, frames=9, size=SIZE)
+
+
+def test_a_seed_is_a_frame() -> None:
+    first, again, other = (simulate_frame(seed, size=SIZE) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(first.frames, again.frames)
+    np.testing.assert_array_equal(first.truths[0].coverage, again.truths[0].coverage)
+    assert not np.array_equal(first.frames, other.frames)
+
+
+def test_shapes_and_range(run: SimulatedRun) -> None:
+    assert run.frames.shape == (9, SIZE, SIZE)
+    assert run.frames.dtype == np.uint16
+    assert run.frames.max() <= 4095
+    assert len(run.truths) == 9
+    assert run.view.size == SIZE
+
+
+def test_a_run_begins_without_contrast_and_fills(run: SimulatedRun) -> None:
+    shown = [int(truth.mask.sum()) for truth in run.truths]
+    assert shown[:3] == [0, 0, 0]  # the first 0.3 s
+    assert max(shown) > 0.01 * SIZE**2
+
+
+def test_the_mask_is_half_of_the_coverage_and_dark(run: SimulatedRun) -> None:
+    best = int(np.argmax([truth.mask.sum() for truth in run.truths]))
+    truth, frame = run.truths[best], run.frames[best].astype(float)
+    assert truth.coverage[truth.mask].min() >= 0.5
+    lumen = truth.mask & ~truth.catheter
+    around = binary_dilation(lumen, iterations=4) & ~binary_dilation(lumen, iterations=2)
+    assert frame[lumen].mean() < frame[around & ~truth.catheter].mean()
+
+
+def test_the_heart_moves(run: SimulatedRun) -> None:
+    first, later = (run.truths[index].branches[0].points for index in (0, 3))
+    assert np.abs(first - later).max() > 0.5
+
+
+def test_a_frame_does_not_depend_on_those_made_before() -> None:
+    simulation = draw_simulation(2, frames=5, size=SIZE)
+    alone = simulation.frame(4)
+    *_, last = simulation.frames()
+    np.testing.assert_array_equal(alone.pixels, last.pixels)
+    np.testing.assert_array_equal(alone.truth.mask, last.truth.mask)
+
+
+def test_what_is_given_is_kept_and_the_rest_is_as_it_was() -> None:
+    free = draw_simulation(6, size=SIZE)
+    fixed = draw_simulation(6, view=VIEW)
+    assert fixed.view == VIEW
+    assert free.view != VIEW
+    assert fixed.exposure == free.exposure
+    assert fixed.bolus == free.bolus
+    for ours, theirs in zip(fixed.anatomy.vessels, free.anatomy.vessels, strict=True):
+        np.testing.assert_array_equal(ours.points_mm, theirs.points_mm)
+    assert fixed.frame(0).pixels.shape == (SIZE, SIZE)
+
+
+def test_the_artery_and_lesions_can_be_chosen() -> None:
+    for artery in ("LCA", "RCA"):
+        anatomy = draw_simulation(1, artery=artery, lesions=False).anatomy
+        assert anatomy.artery == artery
+        assert not any(vessel.lesions for vessel in anatomy.vessels)
+
+
+def test_nothing_fills_beyond_an_occlusion() -> None:
+    healthy = draw_simulation(1, view=VIEW, artery="RCA", lesions=False)
+    occlusion = Lesion(middle_mm=60, length_mm=8, diameter_stenosis=1, eccentricity=0)
+    closed = replace(healthy, anatomy=narrowed(healthy.anatomy, {"RCA": [occlusion]}))
+    # Taken when all is full.
+    full, shut = (
+        replace(s, seconds=(s.bolus.full_s(230),)).frame(0).truth for s in (healthy, closed)
+    )
+    assert 0 < shut.mask.sum() < 0.6 * full.mask.sum()
+    beside = shut.mask & ~full.mask  # the new end's cross-section stands a little otherwise
+    assert beside.sum() <= 3
