@@ -15,6 +15,7 @@ from tiny_sources import (
     COLUMNS,
     FRAME_FILES,
     LENGTHS,
+    MEASURE_FILES,
     ROWS,
     write_png,
     write_run,
@@ -27,7 +28,7 @@ def test_one_image_and_all_its_files(segment: Command, model: Path, tmp_path: Pa
     assert ended == Ended(0, f"1 ok -> {tmp_path / 'out' / 'summary.csv'}\n", "")
     assert names(tmp_path / "out") == {"a", "summary.csv"}
     folder = tmp_path / "out" / "a"
-    assert names(folder) == FRAME_FILES
+    assert names(folder) == FRAME_FILES | MEASURE_FILES
     mask = pixels_of(folder / "mask.png")
     assert mask.shape == (ROWS, COLUMNS)
     assert mask.dtype == np.uint8
@@ -146,6 +147,10 @@ def test_threads_and_model_reach_the_network(
     assert asked == [(model, 1), (model, None)]
 
 
+SEGMENT = ("segment", "a.png", "--out", "out")
+SIX_FRENCH = (*SEGMENT, "--calibrate-catheter", "6F")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -163,6 +168,17 @@ def test_threads_and_model_reach_the_network(
         (["segment", "a.png", "--out", "out", "--spacing", "small"], "small"),
         (["segment", "a.png", "--out", "out", "--threads", "0"], "--threads 0"),
         (["segment", "a.png", "--out", "out", "--sharpen"], "--sharpen"),
+        ([*SEGMENT, "--calibrate-catheter", "wide"], "--calibrate-catheter wide"),
+        ([*SEGMENT, "--calibrate-catheter", "0F"], "--calibrate-catheter 0F"),
+        ([*SEGMENT, "--calibrate-catheter", "6F", "--frame", "all"], "--frame all"),
+        ([*SEGMENT, "--calibrate-catheter", "6F", "--spacing", "0.3"], "use one"),
+        ([*SEGMENT, "--catheter-points", "1,2,3,4"], "--catheter-points needs"),
+        ([*SIX_FRENCH, "--catheter-points", "1,2,3"], "--catheter-points 1,2,3"),
+        ([*SIX_FRENCH, "--catheter-points", "1,2,3,x"], "--catheter-points 1,2,3,x"),
+        ([*SIX_FRENCH, "--catheter-points", "1,2,3,nan"], "--catheter-points 1,2,3,nan"),
+        (["measure", "a.png", "--out", "out"], "image"),
+        (["measure", "a.png", "--image", "a.png"], "out"),
+        (["measure", "a.png", "--image", "a.png", "--out", "o", "--spacing", "0"], "--spacing 0"),
         (["demo", "folder"], "folder"),
         (["evaluate"], "predictions"),
         (["data", "check"], "MANIFEST"),
@@ -203,12 +219,14 @@ def test_a_model_that_is_none_is_one_line(
 COMMANDS = [
     "",
     "segment",
+    "measure",
     "demo",
     "evaluate",
+    "simulate",
     "train",
     "export",
     "data",
-    *(f"data {name}" for name in ("check", "arcade", "dca1", "xcad", "folder")),
+    *(f"data {name}" for name in ("check", "arcade", "dca1", "xcad", "folder", "simulated")),
 ]
 
 
@@ -222,6 +240,7 @@ def test_every_command_has_help(coroseg: Command, name: str) -> None:
 def test_the_help_of_segment_names_every_option(coroseg: Command) -> None:
     shown = coroseg("segment", "--help").out
     options = ["out", "frame", "as-run", "model", "spacing", "threads", "any-modality", "overwrite"]
+    options += ["calibrate-catheter", "catheter-points"]
     assert set(re.findall(r"--([a-z-]+)", shown)) >= set(options)
     assert "--no-" not in shown
 

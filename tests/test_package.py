@@ -18,9 +18,13 @@ LAYERS = (
     {"spacing"},
     {"angiogram", "metrics"},
     {"io", "segmentation", "geometry", "simulation"},
-    {"datasets", "report", "evaluation"},
-    {"results", "pipeline", "lab"},
-    {"demo", "web", "cli", "cli_data", "cli_lab", "terminal"},
+    {"datasets", "report", "evaluation", "deidentify"},
+    {"measuring", "dicom_results", "results", "corrected", "pipeline", "lab", "pacs"},
+    {
+        *("demo", "web", "terminal"),
+        *("cli", "cli_data", "cli_deidentify", "cli_lab", "cli_measure", "cli_pacs"),
+        "cli_simulate",
+    },
 )
 """From the ground up: a part imports those below it, and those beside it where no circle forms."""
 

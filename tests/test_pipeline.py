@@ -12,16 +12,26 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from coroseg import pipeline
+from coroseg import measuring, pipeline
 from coroseg import results as results_module
-from coroseg.errors import OutputError
+from coroseg.errors import DataError, OutputError
 from coroseg.io.sources import find_sources
+from coroseg.measuring import Catheter
 from coroseg.pipeline import COLUMNS as SUMMARY_COLUMNS
 from coroseg.pipeline import Outcome, process
 from coroseg.results import Request
 from coroseg.segmentation.predictor import Predictor
+from made_trees import made_tree
 from segmentation.tiny_model import METADATA
-from tiny_sources import COLUMNS, FRAME_FILES, ROWS, write_model, write_png, write_run
+from tiny_sources import (
+    COLUMNS,
+    FRAME_FILES,
+    MEASURE_FILES,
+    ROWS,
+    write_model,
+    write_png,
+    write_run,
+)
 
 REQUEST = Request(frame="best", spacing_mm=None, as_run=False, any_modality=False)
 DISK_FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -78,7 +88,7 @@ def rows_in(out: Path) -> list[dict[str, str]]:
 
 
 def assert_whole(folder: Path) -> None:
-    assert {file.name for file in folder.iterdir()} == FRAME_FILES
+    assert {file.name for file in folder.iterdir()} == FRAME_FILES | MEASURE_FILES
 
 
 def assert_nothing_left_over(out: Path) -> None:
@@ -133,12 +143,35 @@ def test_every_source_has_its_results_and_its_row(tmp_path: Path, predictor: Wat
         "vessel_area_mm2": str(record["vessel_area_mm2"]),
         "flags": "",
         "seconds": str(record["seconds"]),
+        "branches": "1",
+        "lesions": "0",
+        "not_counted": str(record["measures"]["not_counted"]),
+        "tightest_percent": "",
+        "tightest_diameter_px": "",
+        "tightest_diameter_mm": "",
+        "measure_seconds": str(record["measures"]["seconds"]),
     }
     assert record["vessel_area_mm2"] == pytest.approx(record["vessel_area_px"] * 0.5 * 0.2)
     assert len(record["vessel_curve"]) == 4
     assert np.argmax(record["vessel_curve"]) == 2
     assert (z["spacing_row_mm"], z["spacing_source"], z["vessel_area_mm2"]) == ("", "", "")
     assert json.loads((tmp_path / "out" / "z" / "result.json").read_text())["vessel_curve"] is None
+
+
+def test_the_row_of_a_source_has_its_tightest_lesion(
+    tmp_path: Path, predictor: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "measure_mask", lambda *_: made_tree())
+    write_png(tmp_path / "a.png")
+    ran(tmp_path / "a.png", tmp_path / "out", predictor)
+    (row,) = rows_in(tmp_path / "out")
+    assert (row["branches"], row["lesions"], row["not_counted"]) == ("3", "2", "1")
+    assert [row[f"tightest_{name}"] for name in ("percent", "diameter_px", "diameter_mm")] == [
+        "60.0",
+        "2.4",
+        "1.2",
+    ]
+    assert_whole(tmp_path / "out" / "a")
 
 
 def test_the_row_of_a_whole_run_is_its_best_frame_s_with_all_flags(
@@ -191,6 +224,65 @@ def test_an_error_of_our_own_stops_no_other_source(
     assert reason.startswith(f"{folder / 'c.png'}: an error of coroseg's own, please report it")
     assert repr(error) in reason
     assert [row["status"] for row in rows_in(folder.parent / "out")].count("failed") == 1
+
+
+def test_what_cannot_be_measured_keeps_its_mask_and_says_why(
+    folder: Path, predictor: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise DataError("too crooked: straighten it")
+
+    out = folder.parent / "out"
+    monkeypatch.setattr(measuring, "measure_mask", refuse)
+    outcomes = ran(folder / "a.png", out, predictor)
+    assert statuses(outcomes) == {"a": "ok"}
+    assert {file.name for file in (out / "a").iterdir()} == FRAME_FILES
+    record = json.loads((out / "a" / "result.json").read_text())
+    assert record["flags"] == ["not_measured"]
+    assert record["not_measured"] == "too crooked: straighten it"
+    assert record["measures"] is None
+    (row,) = rows_in(out)
+    reason = f"{folder / 'a.png'}: not measured: too crooked: straighten it"
+    assert (row["status"], row["reason"], row["branches"]) == ("ok", reason, "")
+    (again,) = ran(folder / "a.png", out, predictor)
+    assert (again.repeated, again.reason) == (True, reason)
+
+
+@pytest.mark.parametrize("function", ["measure_frame", "write_frame"])
+def test_an_error_of_our_own_in_measuring_fails_the_source_but_keeps_its_mask(
+    folder: Path, predictor: Watched, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    out = folder.parent / "out"
+    original = getattr(pipeline, function)
+
+    def fail_once(*arguments: Any) -> Any:
+        if function == "write_frame" and len(arguments) < 4:  # without measures
+            return original(*arguments)
+        raise ZeroDivisionError("of our own")
+
+    monkeypatch.setattr(pipeline, function, fail_once)
+    outcomes = ran(folder / "a.png", out, predictor)
+    assert statuses(outcomes) == {"a": "failed"}
+    assert "an error of coroseg's own, please report it" in outcomes[0].reason
+    assert {file.name for file in (out / "a").iterdir()} == FRAME_FILES
+    monkeypatch.undo()
+    (again,) = ran(folder / "a.png", out, predictor)
+    assert (again.status, again.repeated) == ("ok", False)
+    assert_whole(out / "a")
+
+
+def test_a_catheter_that_is_not_found_leaves_what_the_file_says(
+    tmp_path: Path, predictor: Watched
+) -> None:
+    run = write_run(tmp_path / "run.dcm", ImagerPixelSpacing=[0.5, 0.2])
+    (outcome,) = ran(run, tmp_path / "out", predictor, catheter=Catheter(6))
+    assert outcome.record is not None
+    assert outcome.record["spacing_source"] == "detector_plane"
+    assert outcome.record["flags"] == ["not_calibrated"]
+    assert outcome.reason.startswith(f"{run}: not calibrated: ")
+    assert outcome.record["measures"]["branches"] == 1
+    (other,) = ran(run, tmp_path / "out", predictor)
+    assert not other.repeated
 
 
 @pytest.mark.parametrize("function", ["run", "load", "segment", "segment_all"])

@@ -4,7 +4,7 @@ import os
 import time
 import weakref
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -16,6 +16,8 @@ from coroseg import results
 from coroseg.angiogram import Angiogram
 from coroseg.errors import OutputError
 from coroseg.io.overlay import draw_overlay
+from coroseg.io.tree_files import branches_csv, stenoses_csv
+from coroseg.measuring import Catheter, tree_record
 from coroseg.results import (
     Record,
     Request,
@@ -28,8 +30,9 @@ from coroseg.results import (
 )
 from coroseg.segmentation.predictor import Predictor
 from coroseg.segmentation.segment import Segmentation, segment, segment_all
+from made_trees import made_tree
 from segmentation.runs import drawn_run
-from tiny_sources import COLUMNS, FRAME_FILES, LENGTHS, ROWS, write_model
+from tiny_sources import COLUMNS, FRAME_FILES, LENGTHS, MEASURE_FILES, ROWS, write_model
 
 REQUEST = Request(frame="best", spacing_mm=None, as_run=False, any_modality=False)
 SHA256 = "0" * 64
@@ -86,12 +89,20 @@ def test_the_files_of_a_frame_hold_what_was_segmented(
 
 def test_the_record_says_what_the_numbers_stand_on(record: Record, result: Segmentation) -> None:
     assert record | {"version": "any"} == {
-        "schema": "coroseg-result-1",
+        "schema": "coroseg-result-2",
         "note": "Research software, not a medical device.",
         "version": "any",
         "source": "drawn",
         "source_sha256": SHA256,
-        "request": {"frame": "best", "spacing_mm": None, "as_run": False, "any_modality": False},
+        "request": {
+            "frame": "best",
+            "spacing_mm": None,
+            "as_run": False,
+            "any_modality": False,
+            "catheter_french": None,
+            "catheter_points": None,
+            "dicom": False,
+        },
         "frames": 4,
         "rows": ROWS,
         "columns": COLUMNS,
@@ -106,6 +117,25 @@ def test_the_record_says_what_the_numbers_stand_on(record: Record, result: Segme
         "vessel_area_mm2": pytest.approx(result.mask.sum() * 0.5 * 0.2),
         "flags": [],
     }
+
+
+def test_with_a_tree_its_measures_are_written_too(
+    tmp_path: Path, result: Segmentation, record: Record
+) -> None:
+    tree = made_tree()
+    record |= {"calibration": None, "measures": tree_record(tree)}
+    write_frame(tmp_path / "run", result, record, tree)
+    assert names(tmp_path / "run") == FRAME_FILES | MEASURE_FILES
+    texts = {name: (tmp_path / "run" / name).read_text() for name in MEASURE_FILES}
+    assert texts["branches.csv"] == branches_csv(tree)
+    assert texts["stenoses.csv"] == stenoses_csv(tree)
+    assert ET.fromstring(texts["diameters.svg"]).tag.endswith("svg")  # noqa: S314 # our own file
+    assert texts["diameters.svg"] in texts["report.html"]
+    with Image.open(tmp_path / "run" / "overlay.png") as overlay:
+        drawn = draw_overlay(result.image, result.contours, tree)
+        np.testing.assert_array_equal(np.asarray(overlay), drawn)
+    write_frame(tmp_path / "run", result, record)
+    assert names(tmp_path / "run") == FRAME_FILES
 
 
 def test_without_a_spacing_nothing_is_in_mm(run: Angiogram, result: Segmentation) -> None:
@@ -256,18 +286,31 @@ def test_results_are_finished_only_for_the_same_question(
     assert finished_record(tmp_path, SHA256, model, REQUEST) == record
     assert finished_record(tmp_path, "1" * 64, model, REQUEST) is None
     assert finished_record(tmp_path, SHA256, replace(model, sha256="other"), REQUEST) is None
-    others = {"frame": "all", "spacing_mm": 0.3, "as_run": True, "any_modality": True}
-    assert others.keys() == asdict(REQUEST).keys()
+    catheter = Catheter(6, (1, 2, 3, 4.5))
+    others = {
+        "frame": "all",
+        "spacing_mm": 0.3,
+        "as_run": True,
+        "any_modality": True,
+        "catheter": catheter,
+        "dicom": True,
+    }
+    assert others.keys() == vars(REQUEST).keys()
     for name, value in others.items():
         changed = replace(REQUEST, **{name: value})
         assert finished_record(tmp_path, SHA256, model, changed) is None
+    asked = replace(REQUEST, catheter=catheter)
+    write_frame(tmp_path, result, record | {"request": asked.recorded})
+    assert finished_record(tmp_path, SHA256, model, asked) is not None
+    write_frame(tmp_path, result, record | {"error": "ZeroDivisionError()"})
+    assert finished_record(tmp_path, SHA256, model, REQUEST) is None
     record["version"] = "0.0.1"
     write_frame(tmp_path, result, record)
     assert finished_record(tmp_path, SHA256, model, REQUEST) is None
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[1]", b"\xff\xfe", b'{"schema": "coroseg-result-0"}', b"{}", b"null"]
+    "content", [b"", b"{", b"[1]", b"\xff\xfe", b'{"schema": "coroseg-result-1"}', b"{}", b"null"]
 )
 def test_another_s_record_is_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "result.json").write_bytes(content)

@@ -9,7 +9,16 @@ from dicom_files import write_dicom
 from segmentation.runs import COLUMNS, ROWS, drawn_frame
 from segmentation.tiny_model import write_model
 
-__all__ = ["COLUMNS", "FRAME_FILES", "LENGTHS", "ROWS", "write_model", "write_png", "write_run"]
+__all__ = [
+    "COLUMNS",
+    "FRAME_FILES",
+    "LENGTHS",
+    "MEASURE_FILES",
+    "ROWS",
+    "write_model",
+    "write_png",
+    "write_run",
+]
 
 LENGTHS = (0, 30, 70, 50)
 """Of the vessel in the frames of a run: the first shows none, the third most."""
@@ -22,6 +31,10 @@ FRAME_FILES = {
     "contours.svg",
     "result.json",
 }
+"""Of a frame that is segmented."""
+
+MEASURE_FILES = {"branches.csv", "stenoses.csv", "diameters.svg", "report.html"}
+"""Of one that is measured too."""
 
 
 def write_png(path: Path, length: int = 50) -> Path:

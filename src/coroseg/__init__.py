@@ -2,6 +2,7 @@
 
     run = coroseg.load("run.dcm")
     result = coroseg.segment(run, frame="best")
+    tree = coroseg.measure(result)
     scores = coroseg.evaluate(result.mask, truth, spacing_mm=(0.3, 0.3))
 
 Research software, not a medical device.
@@ -13,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from coroseg.angiogram import Angiogram
+    from coroseg.geometry.export import to_networkx, to_pandas
+    from coroseg.geometry.measure import measure
+    from coroseg.geometry.tree import VesselTree
     from coroseg.io.load import load
     from coroseg.metrics import Scores, evaluate
     from coroseg.segmentation.predictor import Predictor
@@ -24,10 +28,14 @@ __all__ = [
     "Predictor",
     "Scores",
     "Segmentation",
+    "VesselTree",
     "evaluate",
     "load",
+    "measure",
     "segment",
     "segment_all",
+    "to_networkx",
+    "to_pandas",
 ]
 
 _HOMES = {
@@ -35,10 +43,14 @@ _HOMES = {
     "Predictor": "coroseg.segmentation.predictor",
     "Scores": "coroseg.metrics",
     "Segmentation": "coroseg.segmentation.segment",
+    "VesselTree": "coroseg.geometry.tree",
     "evaluate": "coroseg.metrics",
     "load": "coroseg.io.load",
+    "measure": "coroseg.geometry.measure",
     "segment": "coroseg.segmentation.segment",
     "segment_all": "coroseg.segmentation.segment",
+    "to_networkx": "coroseg.geometry.export",
+    "to_pandas": "coroseg.geometry.export",
 }
 
 

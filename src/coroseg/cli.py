@@ -9,7 +9,11 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from coroseg.cli_data import data_app
+from coroseg.cli_deidentify import deidentify
 from coroseg.cli_lab import benchmark, export, train
+from coroseg.cli_measure import catheter_of, measure
+from coroseg.cli_pacs import pacs_app
+from coroseg.cli_simulate import simulate
 from coroseg.errors import CorosegError
 from coroseg.terminal import FAILED, INTERRUPTED, USAGE, UsageError, console, say
 
@@ -26,13 +30,16 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 app.command(data_app)
-for command in (train, benchmark, export):
+app.command(pacs_app)
+for command in (measure, deidentify, train, benchmark, export, simulate):
     app.command(command)
 
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    # Of odd values, which are used, mended or refused. Its level is set anew by its import.
+    logging.getLogger("pydicom").addFilter(lambda said: said.levelno >= logging.ERROR)
     try:
         status = app(
             sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value"
@@ -59,8 +66,11 @@ def segment(
     as_run: Annotated[bool, Parameter(negative="")] = False,
     model: str = "default",
     spacing: float | None = None,
+    calibrate_catheter: str | None = None,
+    catheter_points: str | None = None,
     threads: int | None = None,
     any_modality: Annotated[bool, Parameter(negative="")] = False,
+    dicom: Annotated[bool, Parameter(negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Extract the coronary arteries from angiograms.
@@ -81,10 +91,16 @@ def segment(
         Name of a model in the package, or an ONNX file.
     spacing
         Size of a pixel in mm at the patient; replaces what the files say.
+    calibrate_catheter
+        Size of the catheter, such as 6F: the size of a pixel comes from its width in the image.
+    catheter_points
+        Two points on the catheter's shaft, X1,Y1,X2,Y2 in pixels, where it is not found by itself.
     threads
         Threads of the network; all processors unless given.
     any_modality
         Read DICOM images that are no X-ray angiograms too.
+    dicom
+        Write the results as DICOM objects too (seg.dcm, sr.dcm) that refer to the angiogram.
     overwrite
         Do again what is finished.
     """
@@ -94,8 +110,13 @@ def segment(
     from coroseg.segmentation.predictor import Predictor
 
     _check_frame(frame)
-    if spacing is not None and not 0 < spacing < float("inf"):
-        raise UsageError(f"--spacing {spacing}: the size of a pixel is a positive number of mm")
+    catheter = catheter_of(calibrate_catheter, catheter_points, spacing)
+    if catheter and frame == "all":
+        raise UsageError("--calibrate-catheter: measures are of one frame, not of --frame all")
+    if dicom and frame != "all":
+        from coroseg.io.dicom.sr_groups import templates
+
+        templates()  # a missing package is found before the work, not in it
     if threads is not None and threads < 1:
         raise UsageError(f"--threads {threads}: at least 1")
     found = find_sources(sources, as_run=as_run)
@@ -104,7 +125,7 @@ def segment(
             f"{', '.join(map(str, sources))}: no angiogram in it "
             f"({found.passed_over} other files passed over)"
         )
-    request = Request(frame, spacing, as_run, any_modality)
+    request = Request(frame, spacing, as_run, any_modality, catheter, dicom)
     predictor = Predictor(_model(model), threads=threads)
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
@@ -116,7 +137,7 @@ def segment(
 
         def report(outcome: Outcome) -> None:
             progress.advance(task)
-            if outcome.status != "ok":
+            if outcome.reason:
                 say(f"{outcome.status}: {outcome.reason}")
 
         outcomes = process(
@@ -128,7 +149,7 @@ def segment(
 
 @app.command
 def demo(*, out: Path = Path("coroseg-demo")) -> int:
-    """Draw a cine run, send it through the whole pipeline, and print what was written.
+    """Simulate a cine run, send it through the whole pipeline, and print what was written.
 
     Parameters
     ----------

@@ -12,28 +12,32 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from coroseg.angiogram import Angiogram
+from coroseg.dicom_results import NO_DICOM, RunObjects, frame_objects, origin_or_reason
 from coroseg.errors import CorosegError, NotAnAngiogramError, OutputError
 from coroseg.io.ahead import FramesAhead, ahead
+from coroseg.io.dicom.derived import Origin
 from coroseg.io.files import explained, sha256_of, write_whole
 from coroseg.io.load import load
 from coroseg.io.sources import Source
+from coroseg.measuring import PROBLEMS, Catheter, Record, measure_frame
 from coroseg.results import (
-    Record,
     Request,
     finished_record,
     frame_record,
     run_record,
+    spacing_record,
     write_frame,
     write_run,
 )
 from coroseg.segmentation.predictor import Predictor
-from coroseg.segmentation.segment import segment, segment_all
+from coroseg.segmentation.segment import Segmentation, segment, segment_all
 
 SUMMARY = "summary.csv"
 COLUMNS = (
     "name", "source", "status", "reason", "frame", "frames", "rows", "columns", "spacing_row_mm",
     "spacing_column_mm", "spacing_source", "threshold", "vessel_area_px", "vessel_area_mm2",
-    "flags", "seconds",
+    "flags", "seconds", "branches", "lesions", "not_counted", "tightest_percent",
+    "tightest_diameter_px", "tightest_diameter_mm", "measure_seconds",
 )  # fmt: skip
 AHEAD = 2
 """Sources that are read, or written, beside the one that the network is busy with."""
@@ -49,7 +53,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a source ended. `record` is its `result.json`; `repeated` if it was there already."""
+    """How a source ended. `record` is its `result.json`; `repeated` if it was there already.
+
+    The reason of an `ok` is what could not be calibrated, measured or written as DICOM.
+    """
 
     source: Source
     status: Literal["ok", "skipped", "failed"]
@@ -64,6 +71,8 @@ class _Opened:
 
     record: Record
     run: Angiogram | None
+    catheter: Catheter | None = None
+    origin: Origin | None = None
 
 
 def process(
@@ -93,7 +102,7 @@ def process(
                 try:
                     opened = opening.result()
                     if opened.run is None:
-                        ledger.add(Outcome(source, "ok", record=opened.record, repeated=True))
+                        ledger.add(_success(source, opened.record, repeated=True))
                     else:
                         write = _segment(opened, out / source.name, predictor, writer)
                         ledger.writes.append((source, write))
@@ -140,7 +149,7 @@ class _Ledger:
             if error:
                 self.fail(source, error)
             else:
-                self.add(Outcome(source, "ok", record=write.result()))
+                self.add(_success(source, write.result()))
 
 
 def check_writable(out: Path) -> None:
@@ -169,7 +178,8 @@ def _open(
     record = run_record(run, sha256, predictor.info, request)
     single = len(run.frames) == 1
     frames = [run.frames[0]] if single else FramesAhead(run.frames)
-    return _Opened(record, replace(run, frames=frames))
+    origin = origin_or_reason(source.path, predictor.info, record) if request.dicom else None
+    return _Opened(record, replace(run, frames=frames), request.catheter, origin)
 
 
 def _segment(
@@ -182,7 +192,8 @@ def _segment(
     start = time.perf_counter()
     if record["request"]["frame"] == "all":
         done: Future[Record] = Future()
-        done.set_result(write_run(folder, segment_all(run, predictor), record, start))
+        objects = RunObjects(opened.origin) if opened.origin else None
+        done.set_result(write_run(folder, segment_all(run, predictor), record, start, objects))
         return done
     frame = record["request"]["frame"]
     result = segment(run, frame=frame if frame == "best" else int(frame), predictor=predictor)
@@ -190,7 +201,41 @@ def _segment(
     record |= frame_record(result)
     record["vessel_curve"] = None if curve is None else [round(score, 6) for score in curve]
     record["seconds"] = round(time.perf_counter() - start, 4)
-    return writer.submit(write_frame, folder, result, record)
+    return writer.submit(_measure_and_write, folder, result, record, opened.catheter, opened.origin)
+
+
+def _measure_and_write(
+    folder: Path,
+    result: Segmentation,
+    record: Record,
+    catheter: Catheter | None,
+    origin: Origin | None,
+) -> Record:
+    """Measure the frame beside the network's next one, and write all its results.
+
+    An error of our own loses the measures, not the mask; its record says so and is not finished.
+    """
+    try:
+        measured = measure_frame(result.mask, result.image, result.spacing, catheter)
+        result = replace(result, spacing=measured.spacing)
+        whole = record | spacing_record(measured.spacing) | frame_record(result) | measured.record
+        whole["flags"] += measured.problems + [flag for flag in (NO_DICOM,) if flag in whole]
+        tree = measured.tree
+        objects = frame_objects(origin, result.mask, result.frame, tree, result.spacing)
+        return write_frame(folder, result, whole, tree, objects)
+    except CorosegError:
+        raise
+    except Exception as error:
+        write_frame(folder, result, record | {"error": repr(error)})
+        raise
+
+
+def _success(source: Source, record: Record, *, repeated: bool = False) -> Outcome:
+    """Return how a source ended that has its results, with what could not be measured."""
+    names = (*PROBLEMS, NO_DICOM)
+    problems = [f"{name.replace('_', ' ')}: {record[name]}" for name in names if name in record]
+    reason = f"{source.path}: {'; '.join(problems)}" if problems else ""
+    return Outcome(source, "ok", reason, record, repeated)
 
 
 def _failure(source: Source, error: BaseException) -> Outcome:
@@ -229,6 +274,8 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     record = outcome.record or {}
     row_mm, column_mm = record.get("spacing_mm") or ("", "")
     frame_results = record.get("frame_results")
+    measures = record.get("measures") or {}
+    tightest = measures.get("tightest") or {}
     flags = record.get("flags", ())
     if frame_results:
         record = {**record, **frame_results[record["best_frame"] - 1], "frame": "all"}
@@ -242,4 +289,11 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "spacing_row_mm": row_mm,
         "spacing_column_mm": column_mm,
         "flags": " ".join(flags),
+        "branches": measures.get("branches", ""),
+        "lesions": measures.get("lesions", ""),
+        "not_counted": measures.get("not_counted", ""),
+        "tightest_percent": tightest.get("diameter_stenosis_percent", ""),
+        "tightest_diameter_px": tightest.get("minimal_diameter_px", ""),
+        "tightest_diameter_mm": tightest.get("minimal_diameter_mm", ""),
+        "measure_seconds": measures.get("seconds", ""),
     }

@@ -3,7 +3,7 @@
 import json
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,17 +15,28 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import AppendingTiffWriter
+from pydicom import Dataset
 
-from coroseg.angiogram import Angiogram
+from coroseg.angiogram import Angiogram, Frame
+from coroseg.dicom_results import SEG, SR, RunObjects
+from coroseg.errors import OutputError
+from coroseg.geometry.tree import VesselTree
 from coroseg.io.contour_files import contours_json, contours_svg
 from coroseg.io.files import explained
 from coroseg.io.overlay import draw_overlay
+from coroseg.io.tree_files import branches_csv, stenoses_csv
+from coroseg.measuring import Catheter
+from coroseg.report.case.page import case_page
+from coroseg.report.case.plots import diameter_plots
+from coroseg.segmentation.contours import Contour
 from coroseg.segmentation.predictor import ModelInfo
 from coroseg.segmentation.segment import Segmentation
+from coroseg.spacing import PixelSpacing
 
-SCHEMA = "coroseg-result-1"
+SCHEMA = "coroseg-result-2"
 RECORD = "result.json"
 FRAME_FILES = ("mask.png", "probability.png", "overlay.png", "contours.json", "contours.svg")
+MEASURE_FILES = ("branches.csv", "stenoses.csv", "diameters.svg", "report.html")
 RUN_FILES = ("mask.tif", "overlay.png", "contours.json")
 RESEARCH_ONLY = "Research software, not a medical device."
 PNG_SETTINGS = [
@@ -45,21 +56,42 @@ class Request:
     spacing_mm: float | None
     as_run: bool
     any_modality: bool
+    catheter: Catheter | None = None
+    dicom: bool = False
+
+    @property
+    def recorded(self) -> Record:
+        """The request as it stands in a record, after JSON as before."""
+        catheter = self.catheter
+        points = catheter.points if catheter else None
+        return {
+            "frame": self.frame,
+            "spacing_mm": self.spacing_mm,
+            "as_run": self.as_run,
+            "any_modality": self.any_modality,
+            "catheter_french": catheter.french if catheter else None,
+            "catheter_points": list(points) if points else None,
+            "dicom": self.dicom,
+        }
 
 
 def finished_record(
     folder: Path, source_sha256: str, model: ModelInfo, request: Request
 ) -> Record | None:
-    """Return the record in `folder` if it is of the same source, model, request and version."""
+    """Return the record in `folder` if it is of the same source, model, request and version.
+
+    One with an `error`, which an error of coroseg's own left, is not finished.
+    """
     record = read_record(folder)
     wanted = {
         "version": version("coroseg"),
         "source_sha256": source_sha256,
         "model": _model(model),
-        "request": vars(request),
+        "request": request.recorded,
     }
-    same = record is not None and all(record.get(key) == value for key, value in wanted.items())
-    return record if same else None
+    if record is None or "error" in record:
+        return None
+    return record if all(record.get(key) == value for key, value in wanted.items()) else None
 
 
 def read_record(folder: Path) -> Record | None:
@@ -83,30 +115,43 @@ def frame_record(result: Segmentation) -> Record:
     }
 
 
-def run_record(run: Angiogram, sha256: str, model: ModelInfo, request: Request) -> Record:
+def run_record(run: Angiogram, sha256: str, model: ModelInfo | None, request: Request) -> Record:
     """Return what is recorded of a source, whatever its frames show."""
-    spacing = run.spacing
     return {
         "schema": SCHEMA,
         "note": RESEARCH_ONLY,
         "version": version("coroseg"),
         "source": run.path.name if run.path else run.name,
         "source_sha256": sha256,
-        "request": vars(request),
+        "request": request.recorded,
         "frames": len(run.frames),
         "rows": run.rows,
         "columns": run.columns,
-        "spacing_mm": list(spacing.mm) if spacing else None,
-        "spacing_source": str(spacing.source) if spacing else None,
+        **spacing_record(run.spacing),
         "primary_angle_deg": run.primary_angle_deg,
         "secondary_angle_deg": run.secondary_angle_deg,
         "model": _model(model),
     }
 
 
-def write_frame(folder: Path, result: Segmentation, record: Record) -> Record:
+def spacing_record(spacing: PixelSpacing | None) -> Record:
+    """Return what is recorded of the size of a pixel: (row, column) in mm, and how it is known."""
+    return {
+        "spacing_mm": list(spacing.mm) if spacing else None,
+        "spacing_source": str(spacing.source) if spacing else None,
+    }
+
+
+def write_frame(
+    folder: Path,
+    result: Segmentation,
+    record: Record,
+    tree: VesselTree | None = None,
+    objects: Mapping[str, Dataset] | None = None,
+) -> Record:
     """Write the files of one segmented frame and `record` to `folder`; return the record.
 
+    Those of its measures are written where there is a tree, and DICOM `objects` under their names.
     Raises `OutputError` for what the system refuses. The folder is then as it was before, or, where
     the moving of the files was refused, without a record.
     """
@@ -116,20 +161,53 @@ def write_frame(folder: Path, result: Segmentation, record: Record) -> Record:
             new / "probability.png",
             np.rint(result.probability * np.float32(65535)).astype(np.uint16),
         )
-        _write_overlay(new, result)
+        _write_overlay(new, result.image, result.contours, tree)
         (new / "contours.json").write_text(contours_json(result), encoding="utf-8")
         (new / "contours.svg").write_text(contours_svg(result), encoding="utf-8")
+        if tree is not None:
+            _write_measures(new, result.image, result.contours, tree, record)
+        _write_objects(new, objects or {})
+    return record
+
+
+def write_corrected(
+    folder: Path,
+    image: Frame,
+    contours: list[Contour],
+    tree: VesselTree,
+    record: Record,
+    *,
+    objects: Mapping[str, Dataset],
+) -> Record:
+    """Write the measures of a mask that came from elsewhere, and `record`, as `write_frame` does.
+
+    Raises `OutputError` where `folder` holds the results of a segmentation: they would be lost.
+    """
+    before = read_record(folder)
+    if before is not None and before["model"] is not None:
+        raise OutputError(
+            f"{folder}: holds what the model {before['model']['name']} found: choose another folder"
+        )
+    with _new_files(folder, record) as new:
+        _write_overlay(new, image, contours, tree)
+        _write_measures(new, image, contours, tree, record)
+        _write_objects(new, objects)
     return record
 
 
 def write_run(
-    folder: Path, results: Iterable[Segmentation], record: Record, start: float
+    folder: Path,
+    results: Iterable[Segmentation],
+    record: Record,
+    start: float,
+    objects: RunObjects | None = None,
 ) -> Record:
     """Write the masks of a run's frames as one stack, and their outlines; return the whole record.
 
     The frames are taken one by one and none is kept but the one that shows most vessel, whose
-    overlay is drawn. `start` is when the work began, by `time.perf_counter`. Raises `OutputError`
-    as `write_frame` does.
+    overlay is drawn. `start` is when the work began, by `time.perf_counter`. The masks are added to
+    the DICOM `objects`, which keep them at one bit a pixel. Raises `OutputError` as `write_frame`
+    does.
     """
     frames: list[Record] = []
     best: Segmentation | None = None
@@ -146,16 +224,42 @@ def write_run(
                 frames.append(frame_record(result))
                 if best is None or result.vessel_area_px > best.vessel_area_px:
                     best = result
+                if objects is not None:
+                    objects.add(result.frame, result.mask)
             outlines.write("]\n")
         if best is not None:
             record |= {"best_frame": best.frame, "frame_results": frames}
             record["seconds"] = round(time.perf_counter() - start, 4)
-            _write_overlay(new, best)
+            _write_overlay(new, best.image, best.contours, tree=None)
+            if objects is not None:
+                _write_objects(new, objects.whole())
     return record
 
 
-def _write_overlay(folder: Path, result: Segmentation) -> None:
-    _write_png(folder / "overlay.png", draw_overlay(result.image, result.contours)[..., ::-1])
+def _write_overlay(
+    folder: Path, image: Frame, contours: list[Contour], tree: VesselTree | None
+) -> None:
+    _write_png(folder / "overlay.png", draw_overlay(image, contours, tree)[..., ::-1])
+
+
+def _write_measures(
+    folder: Path, image: Frame, contours: list[Contour], tree: VesselTree, record: Record
+) -> None:
+    plots = diameter_plots(tree)
+    texts = {
+        "branches.csv": branches_csv(tree),
+        "stenoses.csv": stenoses_csv(tree),
+        "diameters.svg": plots,
+        "report.html": case_page(record, image, contours, tree, plots),
+    }
+    for name, text in texts.items():
+        # The page names its source, and a file's name need not be UTF-8.
+        (folder / name).write_text(text, encoding="utf-8", errors="replace")
+
+
+def _write_objects(folder: Path, objects: Mapping[str, Dataset]) -> None:
+    for name, dataset in objects.items():
+        dataset.save_as(folder / name, enforce_file_format=True)
 
 
 def _write_png(path: Path, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
@@ -177,7 +281,7 @@ def _new_files(folder: Path, record: Record) -> Iterator[Path]:
             (new / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
             folder.mkdir(exist_ok=True)
             (folder / RECORD).unlink(missing_ok=True)
-            for name in {*FRAME_FILES, *RUN_FILES}:
+            for name in {*FRAME_FILES, *MEASURE_FILES, *RUN_FILES, SEG, SR}:
                 if (new / name).exists():
                     (new / name).replace(folder / name)
                 else:
@@ -185,5 +289,7 @@ def _new_files(folder: Path, record: Record) -> Iterator[Path]:
             (new / RECORD).replace(folder / RECORD)
 
 
-def _model(model: ModelInfo) -> Record:
+def _model(model: ModelInfo | None) -> Record | None:
+    if model is None:
+        return None
     return {"name": model.name, "version": model.version, "sha256": model.sha256}

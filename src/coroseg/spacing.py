@@ -10,6 +10,7 @@ class SpacingSource(StrEnum):
     """How a pixel size was obtained, the most trustworthy first."""
 
     USER = "user"
+    CATHETER = "catheter"
     FIDUCIAL = "fiducial"
     GEOMETRY = "geometry"
     OBJECT_PLANE = "object_plane"

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from coroseg.io.overlay import COLOUR, draw_overlay
+from coroseg.geometry.tree import VesselTree
+from coroseg.io.overlay import COLOUR, draw_overlay, ring_radius
 from coroseg.segmentation.contours import Contour, find_contours
+from made_trees import made_branch, made_tree, narrowed
 
 
 def ring(rows: int, columns: int) -> list[Contour]:
@@ -69,3 +71,26 @@ def test_lines_grow_with_the_image(rows: int, width: int) -> None:
     frame[0, 0] = 1
     across = draw_overlay(frame, [Contour(square, [])])[40:80, 130, 0] / COLOUR[0]
     assert across.sum() == pytest.approx(width + 1, abs=0.8)  # its soft edges are about one more
+
+
+def test_centrelines_and_the_rings_of_counted_lesions_are_drawn() -> None:
+    frame, tree = np.full((64, 96), 0.5, np.float32), made_tree()
+    picture = draw_overlay(frame, [], tree)
+    line = picture[24, 72:76].astype(int)
+    assert (line[:, 2] - line[:, 0] > 80).all()  # blue
+    drawn = (picture != 128).any(axis=2)
+    around = np.hypot(*(np.indices((64, 96)) - np.array([[[24]], [[42]]])))
+    lesion = tree.lesions[0]
+    ring = np.abs(around - ring_radius(lesion)) < 0.5
+    assert drawn[ring].all()
+    bright = (picture > 200).all(axis=2)
+    assert bright[ring].any()
+    end = np.hypot(*(np.indices((64, 96)) - np.array([[[42]], [[70]]])))  # flagged: no ring
+    assert not drawn[(end > 4) & (end < 9) & (np.indices((64, 96))[0] > 44)].any()
+
+
+def test_marks_at_the_border_stay_in_the_picture() -> None:
+    branch = narrowed(made_branch(1, (0, 0), (95, 63)), 18, 20, 20, 0.5)
+    picture = draw_overlay(np.full((64, 96), 0.5, np.float32), [], VesselTree((branch,), None))
+    label = (picture > 200).all(axis=2)[:, :80]
+    assert label.sum() > 20

@@ -1,4 +1,8 @@
-"""The picture of a result: the frame in gray with the outlines of its vessels."""
+"""The picture of a result: the frame in gray with its vessels' outlines, centrelines and lesions.
+
+The colours keep apart, and from every gray, in all common forms of colour blindness (Okabe and
+Ito); a lesion is told by its ring and number too.
+"""
 
 from collections.abc import Sequence
 
@@ -7,26 +11,87 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coroseg.angiogram import Frame
+from coroseg.geometry.tree import Points, Stenosis, VesselTree
 from coroseg.segmentation.contours import Contour
 
 COLOUR = (255, 176, 0)
-"""RGB. Amber keeps its distance from every gray in all common forms of colour blindness."""
+"""RGB of the outlines: amber."""
+
+CENTRELINE = (86, 180, 233)
+"""RGB: sky blue."""
 
 TINY_RANGE = 0.25
 """A frame that spans less gray than this is stretched, or the picture would show nothing."""
 
 SUBPIXEL_BITS = 4
+_BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 
 
-def draw_overlay(image: Frame, contours: Sequence[Contour]) -> NDArray[np.uint8]:
-    """Return an RGB picture, (rows, columns, 3), of the frame with its outlines and holes."""
+def draw_overlay(
+    image: Frame, contours: Sequence[Contour], tree: VesselTree | None = None
+) -> NDArray[np.uint8]:
+    """Return an RGB picture, (rows, columns, 3), of the frame with its outlines and holes.
+
+    With a tree its centrelines are drawn, and rings around the lesions, numbered from the tightest.
+    """
+    picture = np.asarray(cv2.cvtColor(to_gray(image), cv2.COLOR_GRAY2RGB), dtype=np.uint8)
+    polygons = [polygon for contour in contours for polygon in (contour.outer, *contour.holes)]
+    width = max(1, round(min(image.shape) / 512))
+    _lines(picture, polygons, COLOUR, width, closed=True)
+    if tree is not None:
+        lines = [branch.centreline.points for branch in tree.branches]
+        _lines(picture, lines, CENTRELINE, width, closed=False)
+        points = {branch.centreline.number: branch.centreline.points for branch in tree.branches}
+        for number, lesion in reversed(list(enumerate(tree.lesions, start=1))):
+            _mark(picture, points[lesion.branch], lesion, number, width)
+    return picture
+
+
+def to_gray(image: Frame) -> NDArray[np.uint8]:
+    """Return the frame in 8 bits; one that spans very little gray is stretched."""
     low, high = float(image.min()), float(image.max())
     if 0 < high - low < TINY_RANGE:
         image = (image - low) / (high - low)
-    gray = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
-    picture = cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB)
-    polygons = [polygon for contour in contours for polygon in (contour.outer, *contour.holes)]
-    points = [np.rint(polygon * 2**SUBPIXEL_BITS).astype(np.int32) for polygon in polygons]
-    width = max(1, round(min(image.shape) / 512))
-    cv2.polylines(picture, points, True, COLOUR, width, cv2.LINE_AA, SUBPIXEL_BITS)  # noqa: FBT003
-    return np.asarray(picture)
+    gray: NDArray[np.uint8] = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    return gray
+
+
+def ring_radius(lesion: Stenosis) -> float:
+    """Return the radius in pixels of the ring that marks a lesion: clear of the vessel's walls."""
+    return max(7.0, 1.1 * lesion.reference_diameter_px)
+
+
+def _lines(
+    picture: NDArray[np.uint8],
+    lines: Sequence[Points],
+    colour: tuple[int, int, int],
+    width: int,
+    *,
+    closed: bool,
+) -> None:
+    points = [np.rint(line * 2**SUBPIXEL_BITS).astype(np.int32) for line in lines]
+    cv2.polylines(picture, points, closed, colour, width, cv2.LINE_AA, SUBPIXEL_BITS)
+
+
+def _mark(
+    picture: NDArray[np.uint8], points: Points, lesion: Stenosis, number: int, width: int
+) -> None:
+    """Draw the ring and its label, white on black: seen on any gray."""
+    x, y = points[lesion.minimum]
+    radius, unit = ring_radius(lesion), 2**SUBPIXEL_BITS
+    centre = (round(x * unit), round(y * unit))
+    for colour, thickness in ((_BLACK, 3 * width), (_WHITE, width)):
+        cv2.circle(
+            picture, centre, round(radius * unit), colour, thickness, cv2.LINE_AA, SUBPIXEL_BITS
+        )
+    label = f"{number}: {100 * lesion.diameter_stenosis:.0f} %"
+    font, size, gap = cv2.FONT_HERSHEY_SIMPLEX, 0.45 * width, 3 * width
+    (wide, high), below = cv2.getTextSize(label, font, size, width)
+    left = x + radius + 2 * gap
+    if left + wide + gap >= picture.shape[1]:
+        left = max(gap, x - radius - 2 * gap - wide)
+    base = min(max(y + high / 2, high + gap), picture.shape[0] - below - 1)
+    at, end = (round(left), round(base)), (round(left) + wide, round(base))
+    box = (at[0] - gap, at[1] - high - gap), (end[0] + gap, end[1] + below)
+    cv2.rectangle(picture, *box, _BLACK, cv2.FILLED)
+    cv2.putText(picture, label, at, font, size, _WHITE, width, cv2.LINE_AA)

@@ -1,0 +1,114 @@
+"""The lumen's diameter along centrelines, measured on the image.
+
+From profile to diameter: the image is straightened (`profiles`), each profile is fitted by itself
+(`edge`), the contrast medium's attenuation along each branch is learnt from the profiles that know
+it, and each profile is fitted again with that knowledge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from coroseg.angiogram import Frame
+from coroseg.geometry.edge import CONTRAST, RADIUS, Array, Fit, fit_profiles
+from coroseg.geometry.fitting import fit_alone, is_sound, smoothed_noise, weighted_median
+from coroseg.geometry.imaging import estimate_blur_px
+from coroseg.geometry.merged import merged_lumen
+from coroseg.geometry.profiles import attenuation, find_cuts, sample_profiles
+from coroseg.geometry.tree import Centreline, Diameters
+from coroseg.metrics import Mask
+
+CONTRAST_SPREAD = 0.25
+"""How much the attenuation at one place differs from that of its branch: lumens are not round."""
+
+CONTRAST_OUTLIER = 0.7
+"""Logarithms further from the branch's median count as being that far from it."""
+
+CONTRAST_REACH_PX = 15.0
+"""Deviation of the Gaussian that smooths the attenuation along a branch."""
+
+MASK_ERROR_PX, MASK_ERROR = 1.0, 0.25
+"""Standard deviation of a diameter that comes from the mask: 1 px, at least a quarter of it."""
+
+
+def measure_diameters(
+    image: Frame, mask: Mask, centreline: Centreline, *, blur_px: float | None = None
+) -> Diameters:
+    """Return the diameters of one centreline, as `measure_all_diameters` does."""
+    return measure_all_diameters(image, mask, [centreline], blur_px=blur_px)[0]
+
+
+def measure_all_diameters(
+    image: Frame, mask: Mask, centrelines: Sequence[Centreline], *, blur_px: float | None = None
+) -> list[Diameters]:
+    """Return the lumen's diameters in px along each of the centrelines.
+
+    `blur_px` is the standard deviation of the image's blur; it is estimated where it is None. At
+    junctions the diameter is nan, with no confidence. Otherwise it comes from the image, unless
+    the dip is less than a step of 8 bits, less than 1.5 px of background are beside it, the fit is
+    less certain than a mask (a standard deviation of 1 px), the model misses the profile by more
+    than 0.35 of its dip and twice the noise around, the lumen's middle is further than half a
+    radius + 1 px from the centreline, or the radius is not within 2.5 times the mask's (+- 1 px):
+    then it is the mask's. Confidence is 1 - 2 x standard deviation / diameter, at least 0; the
+    deviation is the fit's own; for the mask's 1 px, and at least a quarter.
+    """
+    if not centrelines:
+        return []
+    if blur_px is None:
+        blur_px = estimate_blur_px(image, mask, centrelines)
+    cuts = find_cuts(centrelines)
+    rows = np.flatnonzero(~cuts.junction)
+    px = np.full(len(cuts.radius), np.nan)
+    from_edge, confidence = np.zeros(len(px), dtype=bool), np.zeros(len(px))
+    if len(rows) > 0:
+        radius = cuts.radius[rows]
+        seen = sample_profiles(image, mask, cuts, rows, blur_px)
+        profiles = attenuation(seen, radius + blur_px)
+        fit, prior = fit_alone(profiles, radius, blur_px)
+        prior.mean[:, CONTRAST] = _contrast_along(fit, cuts.first[rows], cuts.step_px[rows])
+        prior.deviation[:, CONTRAST] = CONTRAST_SPREAD
+        noise = smoothed_noise(fit.residual)
+        fit = fit_profiles(profiles, fit.parameters, prior, noise, 3)
+        sound = is_sound(profiles, fit, radius, noise)
+        px[rows] = np.where(sound, 2 * np.exp(fit.parameters[:, RADIUS]), 2 * radius)
+        mask_error = np.maximum(MASK_ERROR_PX, MASK_ERROR * px[rows])
+        error = np.where(sound, px[rows] * fit.deviation[:, RADIUS], mask_error)
+        confidence[rows] = np.clip(1 - 2 * error / px[rows], 0, 1)
+        from_edge[rows] = sound
+    ends = np.cumsum([len(line.points) for line in centrelines])[:-1]
+    parts = (np.split(values, ends) for values in (px, from_edge, confidence))
+    measured = [Diameters(*each) for each in zip(*parts, strict=True)]
+    return [_without_merged(line, each) for line, each in zip(centrelines, measured, strict=True)]
+
+
+def _without_merged(line: Centreline, diameters: Diameters) -> Diameters:
+    merged = merged_lumen(line, diameters)
+    return Diameters(
+        px=np.where(merged, np.nan, diameters.px),
+        from_edge=diameters.from_edge & ~merged,
+        confidence=np.where(merged, 0.0, diameters.confidence),
+    )
+
+
+def _contrast_along(fit: Fit, branch: NDArray[np.intp], step_px: Array) -> Array:
+    """Return the logarithm of the attenuation to expect of each profile, (n,).
+
+    It is the running mean of its branch's profiles, by their precision, and leans to the tree's
+    where the branch knows little. `branch` (n,) tells the branches apart.
+    """
+    value = fit.parameters[:, CONTRAST]
+    precision = 1 / (fit.deviation[:, CONTRAST] ** 2 + CONTRAST_SPREAD**2)
+    tree = weighted_median(value, precision)
+    expected = np.empty_like(value)
+    for rows in np.split(np.arange(len(value)), np.flatnonzero(np.diff(branch)) + 1):
+        middle = weighted_median(value[rows], precision[rows])
+        near = np.clip(value[rows], middle - CONTRAST_OUTLIER, middle + CONTRAST_OUTLIER)
+        reach = CONTRAST_REACH_PX / step_px[rows[0]]
+        known = gaussian_filter1d(precision[rows], reach, mode="constant")
+        sums = gaussian_filter1d(precision[rows] * near, reach, mode="constant")
+        expected[rows] = (sums + tree) / (known + 1.0)
+    return expected
