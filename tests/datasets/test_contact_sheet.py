@@ -1,4 +1,6 @@
+from dataclasses import replace
 from pathlib import Path
+from shutil import copy
 
 import numpy as np
 import pytest
@@ -46,7 +48,11 @@ def test_the_outline_surrounds_the_mask(wide: Sample, tmp_path: Path) -> None:
 def test_the_grid_holds_so_many_samples(
     samples: int, count: int, grid: tuple[int, int], wide: Sample, tmp_path: Path
 ) -> None:
-    draw_contact_sheet([wide] * samples, tmp_path / "page.png", count=count)
+    copies = [
+        replace(wide, image=Path(copy(wide.image, tmp_path / f"{number}.png")))
+        for number in range(samples)
+    ]
+    draw_contact_sheet(copies, tmp_path / "page.png", count=count)
     drawn = page(tmp_path / "page.png")
     down, across = grid
     assert drawn.shape == (down * (CELL + NAME), across * CELL, 3)

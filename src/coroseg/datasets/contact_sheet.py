@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from coroseg.datasets.content import read_image
 from coroseg.datasets.manifest import Sample
+from coroseg.datasets.names import name_samples
 from coroseg.errors import DataError
 from coroseg.io.files import write_whole
 from coroseg.io.masks import read_mask
@@ -30,7 +31,8 @@ def draw_contact_sheet(
     if not samples:
         raise DataError(f"{out}: no sample to draw a contact sheet of")
     lot = np.random.default_rng(seed).permutation(len(samples))[:count]
-    cells = [_cell(samples[index]) for index in sorted(lot)]
+    named = list(name_samples(samples).items())
+    cells = [_cell(*named[index]) for index in sorted(lot)]
     columns = ceil(sqrt(len(cells)))
     cells += [np.zeros_like(cells[0])] * (-len(cells) % columns)
     rows = [np.hstack(cells[start : start + columns]) for start in range(0, len(cells), columns)]
@@ -38,8 +40,8 @@ def draw_contact_sheet(
         temporary.write_bytes(cv2.imencode(".png", np.vstack(rows))[1].tobytes())
 
 
-def _cell(sample: Sample) -> NDArray[np.uint8]:
-    """Return one image in a square, (rows, columns, 3), and the name below it."""
+def _cell(name: str, sample: Sample) -> NDArray[np.uint8]:
+    """Return one image in a square, (rows, columns, 3), and its name below it."""
     import cv2
 
     image, mask = read_image(sample.image), read_mask(sample.mask)
@@ -56,7 +58,5 @@ def _cell(sample: Sample) -> NDArray[np.uint8]:
     cell = np.zeros((_CELL + _NAME_HEIGHT, _CELL, 3), dtype=np.uint8)
     cell[: drawn.shape[0], : drawn.shape[1]] = drawn
     place = (4, _CELL + _NAME_HEIGHT - 7)
-    cv2.putText(
-        cell, sample.name, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255,) * 3, 1, cv2.LINE_AA
-    )
+    cv2.putText(cell, name, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255,) * 3, 1, cv2.LINE_AA)
     return cell
