@@ -80,14 +80,17 @@ def test_without_a_catheter_in_the_picture_the_known_spacing_stays() -> None:
 
 
 def catheter_image(mm: tuple[float, float], french: float) -> np.ndarray:
-    """A straight catheter, nearly upright, through 100 x 80 mm of pixels of (row, column) mm."""
+    """A straight catheter, nearly upright, through 100 x 80 mm of pixels of (row, column) mm.
+
+    Its bore, three quarters of its width, is filled: there a ray meets more than in the wall.
+    """
     rows, columns = round(80 / mm[0]), round(100 / mm[1])
     y, x = np.mgrid[:rows, :columns]
     normal = np.array([np.cos(0.2), np.sin(0.2)])
     away = ((x + 0.5) * mm[1] - 50) * normal[0] + ((y + 0.5) * mm[0] - 40) * normal[1]
     across = np.arange(-9, 9, 0.01)
-    chord = np.sqrt(np.clip(1 - (across / (french / 6)) ** 2, 0, None))
-    depth = np.interp(away, across, gaussian_filter1d(chord, 15))
+    outer, bore = (np.sqrt(np.clip(r**2 - across**2, 0, None)) for r in (french / 6, french / 8))
+    depth = np.interp(away, across, gaussian_filter1d((outer + 0.8 * bore) / 1.6, 15))
     noise = np.random.default_rng(5).normal(0, 0.004, depth.shape)
     return (0.75 * np.exp(-0.5 * depth) + noise).astype(np.float32)
 

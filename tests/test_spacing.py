@@ -11,6 +11,7 @@ from coroseg.spacing import PixelSpacing, SpacingSource
 def test_sources_stand_in_the_order_of_trust() -> None:
     assert list(SpacingSource) == [
         "user",
+        "catheter",
         "fiducial",
         "geometry",
         "object_plane",

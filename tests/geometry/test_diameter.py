@@ -4,14 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tubes import Array, angiogram, centreline, chord_map, lumen, straight
+from drawn_tubes import Array, angiogram, centreline, chord_map, lumen, straight
 
-from coroseg.geometry.diameter import (
-    TYPICAL_BLUR_PX,
-    estimate_blur_px,
-    measure_all_diameters,
-    measure_diameters,
-)
+from coroseg.geometry.diameter import measure_all_diameters, measure_diameters
+from coroseg.geometry.imaging import TYPICAL_BLUR_PX, estimate_blur_px
 from coroseg.geometry.tree import Diameters
 
 SHAPE = (44, 110)

@@ -63,6 +63,17 @@ def test_faint_measures_are_low_contrast() -> None:
     assert faint.flags == ("low_contrast",)
 
 
+def test_vessel_hardly_seen_on_both_sides_is_low_contrast() -> None:
+    centreline = line(COUNT)
+    image, _ = angiogram(NARROW)
+    diameters = measured(centreline, NARROW, confidence=0.2)
+    diameters.confidence[MIDDLE - 20 : MIDDLE + 20] = 0.9
+    reference = reference_diameter(centreline, diameters)
+    mask = np.zeros(image.shape, dtype=bool)
+    (one,) = find_stenoses(centreline, diameters, reference, image, mask)
+    assert one.flags == ("low_contrast",)
+
+
 def test_depth_within_its_own_error_is_low_contrast() -> None:
     centreline = line(COUNT)
     image, _ = angiogram(NARROW)
@@ -96,6 +107,13 @@ def test_narrow_beginning_is_an_end_only_without_a_parent(
 ) -> None:
     (beginning,) = found(line(COUNT, parent=parent), TAPER * plateau(COUNT, 0, 40, 0.5))
     assert beginning.flags == flags
+
+
+def test_narrow_to_the_end_with_its_minimum_before_is_an_end() -> None:
+    px = TAPER * plateau(COUNT, 480, COUNT, 0.4) * lesion(COUNT, 510, 40, 0.2)
+    (step,) = found(line(COUNT), px)
+    assert step.minimum == pytest.approx(510, abs=5)
+    assert step.flags == ("end",)
 
 
 def test_what_does_not_recover_is_an_end() -> None:

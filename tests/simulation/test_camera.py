@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tubes import VIEW, rays
+from straight_vessels import VIEW, rays
 
 from coroseg.simulation.camera import camera_axes, project, project_vectors
 from coroseg.simulation.scene import View

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tubes import STEP_MM, VIEW, full, in_view, marched, straight, tube
+from straight_vessels import STEP_MM, VIEW, full, in_view, marched, straight, tube
 
 from coroseg.simulation.camera import project
 from coroseg.simulation.lumen import lumen_maps

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tubes import VIEW, full, in_view, marched, straight, tube
+from straight_vessels import VIEW, full, in_view, marched, straight, tube
 
 from coroseg.simulation.lumen import lumen_maps
 from coroseg.simulation.scene import Array, Vessel, View

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tubes import VIEW, full, in_view, straight, tube
+from straight_vessels import VIEW, full, in_view, straight, tube
 
 from coroseg.simulation.camera import project
 from coroseg.simulation.lumen import lumen_maps
