@@ -25,6 +25,7 @@ from dicom_files import write_dicom
 from tiny_sources import (
     COLUMNS,
     FRAME_FILES,
+    MEASURE_FILES,
     ROWS,
     write_png,
     write_run,
@@ -145,7 +146,7 @@ def test_a_bad_source_is_one_line_and_stops_no_other(
     out = tmp_path / "out"
     assert ended.out == f"2 ok, 1 failed -> {out / 'summary.csv'}\n"
     assert names(out) == {"a", "z", "summary.csv"}
-    assert names(out / "a") == names(out / "z") == FRAME_FILES
+    assert names(out / "a") == names(out / "z") == FRAME_FILES | MEASURE_FILES
     with (out / "summary.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["name"], row["status"]) for row in rows] == [
@@ -277,7 +278,7 @@ def test_a_full_disk_is_said_and_ends_the_work(
     assert "free some space, or choose another folder" in ended.lines[-1]
     assert len(ended.lines) < len(images)  # it does not go on to fail with all
     assert names(tmp_path / "out") == {"0", "summary.csv"}
-    assert names(tmp_path / "out" / "0") == FRAME_FILES
+    assert names(tmp_path / "out" / "0") == FRAME_FILES | MEASURE_FILES
 
 
 def test_ctrl_c_is_one_line_and_status_130(
@@ -364,4 +365,4 @@ def test_ctrl_c_in_a_process(tmp_path: Path, model: Path) -> None:
     # The signal may fall between handing a result to its writer and noting that this was done.
     assert finished <= found
     assert len(found - finished) <= 1
-    assert all(names(out / name) == FRAME_FILES for name in found)
+    assert all(names(out / name) == FRAME_FILES | MEASURE_FILES for name in found)

@@ -19,7 +19,7 @@ LAYERS = (
     {"angiogram", "metrics"},
     {"io", "segmentation", "geometry", "simulation"},
     {"datasets", "report", "evaluation", "deidentify"},
-    {"measuring", "dicom_results", "results", "corrected", "pipeline", "lab", "pacs"},
+    {"measuring", "dicom_results", "results", "corrected", "summary", "pipeline", "lab", "pacs"},
     {
         *("demo", "web", "terminal"),
         *("cli", "cli_data", "cli_deidentify", "cli_lab", "cli_measure", "cli_pacs"),

@@ -17,10 +17,11 @@ from coroseg import results as results_module
 from coroseg.errors import DataError, OutputError
 from coroseg.io.sources import find_sources
 from coroseg.measuring import Catheter
-from coroseg.pipeline import COLUMNS as SUMMARY_COLUMNS
-from coroseg.pipeline import Outcome, process
+from coroseg.pipeline import process
 from coroseg.results import Request
 from coroseg.segmentation.predictor import Predictor
+from coroseg.summary import COLUMNS as SUMMARY_COLUMNS
+from coroseg.summary import Outcome
 from made_trees import made_tree
 from segmentation.tiny_model import METADATA
 from tiny_sources import (

@@ -18,7 +18,7 @@ from coroseg.errors import CorosegError
 from coroseg.terminal import FAILED, INTERRUPTED, USAGE, UsageError, console, say
 
 if TYPE_CHECKING:
-    from coroseg.pipeline import Outcome
+    from coroseg.summary import Outcome
 
 EPILOGUE = "Research software, not a medical device."
 
@@ -105,9 +105,10 @@ def segment(
         Do again what is finished.
     """
     from coroseg.io.sources import find_sources
-    from coroseg.pipeline import SUMMARY, Outcome, process
+    from coroseg.pipeline import process
     from coroseg.results import Request
     from coroseg.segmentation.predictor import Predictor
+    from coroseg.summary import SUMMARY, Outcome
 
     _check_frame(frame)
     catheter = catheter_of(calibrate_catheter, catheter_points, spacing)

@@ -6,11 +6,12 @@ from pathlib import Path
 from coroseg.errors import CorosegError
 from coroseg.io.files import write_whole
 from coroseg.io.sources import find_sources
-from coroseg.pipeline import SUMMARY, process
+from coroseg.pipeline import process
 from coroseg.results import RESEARCH_ONLY, Request
 from coroseg.segmentation.predictor import Predictor
 from coroseg.simulation.files import RUN, write_run
 from coroseg.simulation.run import draw_simulation
+from coroseg.summary import SUMMARY
 
 SEED = 37
 FRAMES = 24

@@ -1,6 +1,5 @@
 """The one path from sources to their results: read, segment, write; a bad source stops no other."""
 
-import csv
 import logging
 import time
 from collections import deque
@@ -9,14 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal
 
 from coroseg.angiogram import Angiogram
 from coroseg.dicom_results import NO_DICOM, RunObjects, frame_objects, origin_or_reason
 from coroseg.errors import CorosegError, NotAnAngiogramError, OutputError
 from coroseg.io.ahead import FramesAhead, ahead
 from coroseg.io.dicom.derived import Origin
-from coroseg.io.files import explained, sha256_of, write_whole
+from coroseg.io.files import sha256_of, write_whole
 from coroseg.io.load import load
 from coroseg.io.sources import Source
 from coroseg.measuring import PROBLEMS, Catheter, Record, measure_frame
@@ -31,38 +29,12 @@ from coroseg.results import (
 )
 from coroseg.segmentation.predictor import Predictor
 from coroseg.segmentation.segment import Segmentation, segment, segment_all
+from coroseg.summary import SUMMARY, Outcome, rows_in, write_summary
 
-SUMMARY = "summary.csv"
-COLUMNS = (
-    "name", "source", "status", "reason", "frame", "frames", "rows", "columns", "spacing_row_mm",
-    "spacing_column_mm", "spacing_source", "threshold", "vessel_area_px", "vessel_area_mm2",
-    "flags", "seconds", "branches", "lesions", "not_counted", "tightest_percent",
-    "tightest_diameter_px", "tightest_diameter_mm", "measure_seconds",
-)  # fmt: skip
 AHEAD = 2
 """Sources that are read, or written, beside the one that the network is busy with."""
 
-_CSV: Final[dict[str, Any]] = {
-    "newline": "",
-    "encoding": "utf-8",
-    "errors": "surrogateescape",  # as Python reads the names of files that are not UTF-8
-}
-
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a source ended. `record` is its `result.json`; `repeated` if it was there already.
-
-    The reason of an `ok` is what could not be calibrated, measured or written as DICOM.
-    """
-
-    source: Source
-    status: Literal["ok", "skipped", "failed"]
-    reason: str = ""
-    record: Record | None = None
-    repeated: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,7 +64,7 @@ def process(
     can be written to `out`, or where its `summary.csv` is another's.
     """
     check_writable(out)
-    _rows_in(out / SUMMARY)  # what cannot be added to is found before the work, not after it
+    rows_in(out / SUMMARY)  # what cannot be added to is found before the work, not after it
     order = {source: index for index, source in enumerate(sources)}
     ledger = _Ledger(report)
     open_one = partial(_open, out=out, request=request, predictor=predictor, overwrite=overwrite)
@@ -247,53 +219,3 @@ def _failure(source: Source, error: BaseException) -> Outcome:
     _log.error("%s: an error of coroseg's own", source.path, exc_info=error)
     reason = f"{source.path}: an error of coroseg's own, please report it: {error!r}"
     return Outcome(source, "failed", reason)
-
-
-def write_summary(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """Write a row an outcome to the CSV file `path`, after the rows of other sources it had."""
-    rows = {row["name"]: row for row in _rows_in(path)}
-    rows |= {row["name"]: row for row in map(_row, outcomes)}
-    with write_whole(path) as temporary, temporary.open("w", **_CSV) as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="")
-        writer.writeheader()
-        writer.writerows(rows.values())
-
-
-def _rows_in(path: Path) -> list[dict[str, str]]:
-    if not path.exists():
-        return []
-    with explained(path), path.open(**_CSV) as file:
-        reader = csv.DictReader(file)
-        columns, rows = tuple(reader.fieldnames or ()), list(reader)
-    if columns != COLUMNS or any(None in row for row in rows):
-        raise OutputError(f"{path}: was not written by this version: move it, or use another --out")
-    return rows
-
-
-def _row(outcome: Outcome) -> dict[str, Any]:
-    record = outcome.record or {}
-    row_mm, column_mm = record.get("spacing_mm") or ("", "")
-    frame_results = record.get("frame_results")
-    measures = record.get("measures") or {}
-    tightest = measures.get("tightest") or {}
-    flags = record.get("flags", ())
-    if frame_results:
-        record = {**record, **frame_results[record["best_frame"] - 1], "frame": "all"}
-        flags = sorted({flag for frame in frame_results for flag in frame["flags"]})
-    values = {name: record.get(name, "") for name in COLUMNS if record.get(name) is not None}
-    return values | {
-        "name": outcome.source.name.as_posix(),
-        "source": str(outcome.source.path),
-        "status": outcome.status,
-        "reason": outcome.reason,
-        "spacing_row_mm": row_mm,
-        "spacing_column_mm": column_mm,
-        "flags": " ".join(flags),
-        "branches": measures.get("branches", ""),
-        "lesions": measures.get("lesions", ""),
-        "not_counted": measures.get("not_counted", ""),
-        "tightest_percent": tightest.get("diameter_stenosis_percent", ""),
-        "tightest_diameter_px": tightest.get("minimal_diameter_px", ""),
-        "tightest_diameter_mm": tightest.get("minimal_diameter_mm", ""),
-        "measure_seconds": measures.get("seconds", ""),
-    }
