@@ -95,3 +95,38 @@ def test_nothing_fills_beyond_an_occlusion() -> None:
     assert 0 < shut.mask.sum() < 0.6 * full.mask.sum()
     beside = shut.mask & ~full.mask  # the new end's cross-section stands a little otherwise
     assert beside.sum() <= 3
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_is_outlined_is_the_wide_part_of_the_mask(seed: int) -> None:
+    least_mm = 1.5
+    simulation = draw_simulation(seed, least_mm=least_mm)
+    frame = simulation.frame(0)
+    truth, mm = frame.truth, simulation.view.spacing_mm
+    assert not (frame.outlined & ~truth.mask).any()
+    assert not np.array_equal(frame.outlined, truth.mask)
+    points = np.concatenate([branch.points[branch.visible] for branch in truth.branches])
+    wide_mm = np.concatenate(
+        [(branch.healthy_width_px * mm)[branch.visible] for branch in truth.branches]
+    )
+    column, row = np.rint(points).astype(int).T
+    # Widths in the view differ from those in the heart by the magnification, up to a tenth here.
+    surely, perhaps = (
+        marked(column[wide_mm > share * least_mm], row[wide_mm > share * least_mm])
+        for share in (1.1, 0.9)
+    )
+    assert frame.outlined[surely & truth.mask].mean() > 0.98
+    narrow = marked(column, row) & ~binary_dilation(perhaps, iterations=round(2.5 / mm))
+    assert narrow.sum() > 100
+    assert not frame.outlined[narrow].any()
+
+
+def marked(column: np.ndarray, row: np.ndarray) -> np.ndarray:
+    mask = np.zeros((512, 512), bool)
+    mask[row, column] = True
+    return mask
+
+
+def test_without_a_least_width_all_is_outlined() -> None:
+    frame = draw_simulation(1, size=SIZE).frame(0)
+    np.testing.assert_array_equal(frame.outlined, frame.truth.mask)
