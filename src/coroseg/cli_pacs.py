@@ -92,7 +92,9 @@ def run(
     print(f"{_counts(ended, store=store)} -> {out}")
     if stopped:
         say(f"{stopped}: ended early: run the same command again to go on")
-    return FAILED if stopped or any(one.status == "failed" for one in ended) else 0
+    failed = any(one.status == "failed" for one in ended)
+    empty = study and any(one.instance is None for one in ended)  # a UID that was mistyped
+    return FAILED if stopped or failed or empty else 0
 
 
 @pacs_app.command

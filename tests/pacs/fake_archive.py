@@ -158,15 +158,17 @@ class _Handler(BaseHTTPRequestHandler):
             return
         part = content[: len(content) // 2] if fault == "half" else content
         head = f"\r\n--{BOUNDARY}\r\nContent-Type: application/dicom\r\n\r\n".encode()
-        body = head + part + f"\r\n--{BOUNDARY}--\r\n".encode()
-        sent = body[: len(body) // 2] if fault in {"cut", "open"} else body
+        tail = f"\r\n--{BOUNDARY}--\r\n".encode()
+        # Sent one by one: a copy would count as memory of the client in this process.
+        pieces = [head, part[: len(part) // 2]] if fault in {"cut", "open"} else [head, part, tail]
         self.send_response(200)
         self.send_header("Content-Type", f'multipart/related; boundary="{BOUNDARY}"')
         if fault != "open":
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(head) + len(part) + len(tail)))
         self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(sent)
+        for piece in pieces:
+            self.wfile.write(piece)
         self.close_connection = True
 
     def _body(self) -> bytes:

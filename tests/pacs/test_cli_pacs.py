@@ -41,6 +41,7 @@ def test_an_archive_that_is_down_ends_with_its_line(
         (("--study", STUDY, "--query", "PatientID=P"), 2, "--study"),
         (("--query", "Modality=XA"), 2, "ModalitiesInStudy"),
         (("--study", STUDY, "--threads", 0), 2, "--threads"),
+        (("--study", "1.2.3"), 1, "study 1.2.3: no XA or RF"),
         (("--study", "../x"), 1, "no DICOM UID"),
         (("--query", "StudyDate=1999*"), 1, "no study matches"),
     ],

@@ -15,7 +15,7 @@ from coroseg.pacs.dicomweb import DicomWebArchive
 
 STUDY = "1.2.826.0.1.3680043.10.7.1"
 RUN = Instance(STUDY, f"{STUDY}.1", f"{STUDY}.1.1", 4)
-SECRET = "-".join(["s3cret", "w0rd"])
+SECRET = "s3cret-w0rd"  # noqa: S105
 
 
 @pytest.fixture
@@ -46,8 +46,6 @@ def test_an_object_is_never_in_memory_as_a_whole(
 ) -> None:
     archive.objects[RUN.uid] = bytes(40_000_000)
     client.fetch(RUN, tmp_path / "a")  # what is loaded once is loaded
-    archive.faults["fetch"] = []
-    baseline = 3 * 40_000_000  # the fake archive's own copies, in this process
     tracemalloc.start()
     try:
         client.fetch(RUN, tmp_path / "b")
@@ -55,7 +53,7 @@ def test_an_object_is_never_in_memory_as_a_whole(
     finally:
         tracemalloc.stop()
     assert (tmp_path / "b").stat().st_size == 40_000_000
-    assert peak < baseline + 8_000_000
+    assert peak < 8_000_000
 
 
 @pytest.mark.parametrize(

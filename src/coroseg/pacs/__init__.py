@@ -1,0 +1,1 @@
+"""Archives: finding and fetching runs, and storing what was found in them."""
