@@ -77,13 +77,13 @@ def test_ring_is_kept_flagged_and_not_drawn_inwards(radius: float, width: float)
 
 def test_y_junction() -> None:
     mask = path(SHAPE, [(10, 60), (70, 60)], 9) | path(SHAPE, [(70, 60), (150, 45)], 8)
-    mask |= path(SHAPE, [(70, 60), (130, 110)], 5)
+    mask |= path(SHAPE, [(70, 60), (130, 110)], 7)
     parent, child = find_centrelines(mask)
     assert (parent.number, parent.parent, parent.parent_index) == (1, None, None)
     assert (child.number, child.parent) == (2, 1)
     assert parent.points[0] == pytest.approx((5.5, 60), abs=1)
     assert parent.points[-1] == pytest.approx((154, 44.3), abs=1)
-    assert child.points[-1] == pytest.approx((132, 111.6), abs=1)
+    assert child.points[-1] == pytest.approx((132.7, 112.2), abs=1)
     assert child.parent_index is not None
     np.testing.assert_allclose(child.points[0], parent.points[child.parent_index])
     assert child.points[0] == pytest.approx((70, 60), abs=4)
@@ -98,7 +98,15 @@ def test_y_junction() -> None:
     clear = ~parent.junction
     assert np.median(parent.mask_diameter_px[clear & (x < 60)]) == pytest.approx(9, abs=0.3)
     assert np.median(parent.mask_diameter_px[clear & (x > 85)]) == pytest.approx(8, abs=0.3)
-    assert np.median(child.mask_diameter_px[~child.junction]) == pytest.approx(5, abs=0.3)
+    assert np.median(child.mask_diameter_px[~child.junction]) == pytest.approx(7, abs=0.3)
+
+
+def test_a_twig_leaves_the_vessel_s_lumen_as_it_is() -> None:
+    mask = path(SHAPE, [(10, 60), (150, 45)], 10) | path(SHAPE, [(70, 54), (120, 110)], 4)
+    parent, twig = find_centrelines(mask)
+    assert not parent.junction.any()
+    assert twig.junction[twig.arc_px < 5].all()
+    assert not twig.junction[twig.arc_px > 14].any()
 
 
 def test_vessel_keeps_to_its_course_past_a_side_branch() -> None:
@@ -125,7 +133,8 @@ def test_crossing_vessels_go_straight_through(degrees: float, width: float) -> N
     assert lengths == pytest.approx([90 + width, 158], abs=2)
     for line in lines:
         away = np.hypot(*(line.points - (85, 60)).T)
-        assert line.junction[away < 3].all()
+        thinner = line is min(lines, key=lambda each: each.length_px)
+        assert line.junction[away < 3].all() == (thinner or width > 4)
         assert not line.junction[away > 30].any()
         assert not line.loop.any()
     straight = max(lines, key=lambda line: line.length_px)

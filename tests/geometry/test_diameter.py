@@ -40,7 +40,7 @@ def all_from_edge(diameters: Diameters) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("diameter", "within"), [(1, 0.5), (2, 0.3), (4, 0.1), (8, 0.1), (14, 0.1)]
+    ("diameter", "within"), [(1, 0.6), (2, 0.3), (4, 0.1), (8, 0.15), (14, 0.1)]
 )
 @pytest.mark.parametrize("blur", [0.5, 1.2])
 def test_a_straight_tube(diameter: float, within: float, blur: float) -> None:
@@ -175,7 +175,7 @@ def test_the_blur_is_found(blur: float, cnr: float) -> None:
     found = estimate_blur_px(
         angiogram(chord, blur_px=blur, cnr=cnr), lumen(chord), [centreline(PATH, diameter)]
     )
-    assert found == pytest.approx(np.hypot(blur, 12**-0.5), rel=0.08 if cnr == np.inf else 0.25)
+    assert found == pytest.approx(np.hypot(blur, 12**-0.5), rel=0.1 if cnr == np.inf else 0.25)
 
 
 def test_thin_vessels_do_not_tell_the_blur() -> None:

@@ -80,6 +80,15 @@ def test_where_vessels_cross_each_is_matched_with_the_one_that_runs_its_way() ->
     assert only.found[81:].all()
 
 
+def test_a_vessel_hidden_in_a_wider_one_is_found_but_not_measured() -> None:
+    beside = np.add(ALONG_X, (0, 3))
+    truth = truth_of(true_branch("wide", ALONG_X, 12.0), true_branch("thin", beside, 7.0))
+    pairs = compare(VesselTree((measured(1, ALONG_X, 12.0),), None), truth).pairs
+    np.testing.assert_array_equal(pairs.measured_px[:81], 12.0)
+    assert pairs.found[81:].all()
+    assert np.isnan(pairs.measured_px[81:]).all()
+
+
 def test_what_shows_no_contrast_is_not_asked_for() -> None:
     branch = true_branch("a", ALONG_X)
     branch.visible[40:] = False

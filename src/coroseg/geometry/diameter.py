@@ -16,13 +16,13 @@ from scipy.ndimage import gaussian_filter1d
 from coroseg.angiogram import Frame
 from coroseg.geometry.edge import CONTRAST, RADIUS, Array, Fit, fit_profiles
 from coroseg.geometry.fitting import fit_alone, is_sound, smoothed_noise, weighted_median
-from coroseg.geometry.imaging import estimate_blur_px
-from coroseg.geometry.merged import merged_lumen
+from coroseg.geometry.imaging import estimate_imaging
+from coroseg.geometry.merged import without_merged
 from coroseg.geometry.profiles import attenuation, find_cuts, sample_profiles
 from coroseg.geometry.tree import Centreline, Diameters
 from coroseg.metrics import Mask
 
-CONTRAST_SPREAD = 0.25
+CONTRAST_SPREAD = 0.35
 """How much the attenuation at one place differs from that of its branch: lumens are not round."""
 
 CONTRAST_OUTLIER = 0.7
@@ -48,9 +48,10 @@ def measure_all_diameters(
     """Return the lumen's diameters in px along each of the centrelines.
 
     `blur_px` is the standard deviation of the image's blur; it is estimated where it is None. At
-    junctions the diameter is nan, with no confidence. Otherwise it comes from the image, unless
-    the dip is less than a step of 8 bits, less than 1.5 px of background are beside it, the fit is
-    less certain than a mask (a standard deviation of 1 px), the model misses the profile by more
+    junctions, and where two vessels look like one (`without_merged`), the diameter is nan, with no
+    confidence. Otherwise it comes from the image, unless the dip is less than a step of 8 bits,
+    less than 1.5 px of background are beside it, the fit is less certain than a mask (a standard
+    deviation of 1 px, for a lumen as wide as the mask's), the model misses the profile by more
     than 0.35 of its dip and twice the noise around, the lumen's middle is further than half a
     radius + 1 px from the centreline, or the radius is not within 2.5 times the mask's (+- 1 px):
     then it is the mask's. Confidence is 1 - 2 x standard deviation / diameter, at least 0; the
@@ -58,8 +59,8 @@ def measure_all_diameters(
     """
     if not centrelines:
         return []
-    if blur_px is None:
-        blur_px = estimate_blur_px(image, mask, centrelines)
+    imaging = estimate_imaging(image, mask, centrelines, blur_px)
+    blur_px = imaging.blur_px
     cuts = find_cuts(centrelines)
     rows = np.flatnonzero(~cuts.junction)
     px = np.full(len(cuts.radius), np.nan)
@@ -67,7 +68,7 @@ def measure_all_diameters(
     if len(rows) > 0:
         radius = cuts.radius[rows]
         seen = sample_profiles(image, mask, cuts, rows, blur_px)
-        profiles = attenuation(seen, radius + blur_px)
+        profiles = attenuation(seen, radius + blur_px, imaging.scatter)
         fit, prior = fit_alone(profiles, radius, blur_px)
         prior.mean[:, CONTRAST] = _contrast_along(fit, cuts.first[rows], cuts.step_px[rows])
         prior.deviation[:, CONTRAST] = CONTRAST_SPREAD
@@ -82,16 +83,7 @@ def measure_all_diameters(
     ends = np.cumsum([len(line.points) for line in centrelines])[:-1]
     parts = (np.split(values, ends) for values in (px, from_edge, confidence))
     measured = [Diameters(*each) for each in zip(*parts, strict=True)]
-    return [_without_merged(line, each) for line, each in zip(centrelines, measured, strict=True)]
-
-
-def _without_merged(line: Centreline, diameters: Diameters) -> Diameters:
-    merged = merged_lumen(line, diameters)
-    return Diameters(
-        px=np.where(merged, np.nan, diameters.px),
-        from_edge=diameters.from_edge & ~merged,
-        confidence=np.where(merged, 0.0, diameters.confidence),
-    )
+    return without_merged(centrelines, measured)
 
 
 def _contrast_along(fit: Fit, branch: NDArray[np.intp], step_px: Array) -> Array:

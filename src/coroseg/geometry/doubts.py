@@ -45,7 +45,7 @@ BENT = 1.15
 """Length of the line over the distance of its ends: more is tortuous."""
 
 BLACK = 0.05
-"""Added to the brightness before its logarithm, as for the diameters."""
+"""Added to the brightness before its logarithm, which black pixels have none of."""
 
 
 def doubts(

@@ -109,6 +109,7 @@ def smoothed_noise(deviation: Array) -> Array:
 
 
 def weighted_median(values: Values, weights: Values) -> float:
+    """Return the value that half of the weight lies below."""
     order = np.argsort(values)
     share = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(share, share[-1] / 2)])

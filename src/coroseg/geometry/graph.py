@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from coroseg.geometry.tree import Points
 from coroseg.metrics import Mask
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stretch:
     """A piece of skeleton from the node `start` to the node `end`; its points include both.
 
@@ -26,13 +27,17 @@ class Stretch:
     points: Points
     loop: bool = False
 
-    @property
+    @cached_property
     def length(self) -> float:
         """The length in pixels."""
         return float(np.hypot(*np.diff(self.points, axis=0).T).sum())
 
     def reverse(self) -> Stretch:
         """Return the same stretch from its end to its start."""
+        return self._reversed
+
+    @cached_property
+    def _reversed(self) -> Stretch:
         return replace(self, start=self.end, end=self.start, points=self.points[::-1])
 
     def leaving(self, node: int) -> Stretch:
@@ -96,8 +101,9 @@ def marked_loops(stretches: list[Stretch]) -> list[Stretch]:
 
     One does if its two ends stay connected without it.
     """
+    ends = _leafless(stretches)
     return [
-        replace(stretch, loop=_on_cycle(stretches, index))
+        replace(stretch, loop=index in ends and _on_cycle(stretches, index))
         for index, stretch in enumerate(stretches)
     ]
 
@@ -119,6 +125,23 @@ def piece_of_node(stretches: Iterable[Stretch]) -> dict[int, int]:
     for stretch in stretches:
         above[top(stretch.start)] = top(stretch.end)
     return {node: top(node) for node in above}
+
+
+def _leafless(stretches: list[Stretch]) -> set[int]:
+    """Return the indices that are left when free ends are taken away until there is none."""
+    left = set(range(len(stretches)))
+    at = stretches_at(stretches)
+    free = [node for node, meeting in at.items() if len(meeting) == 1]
+    while free:
+        node = free.pop()
+        for index in at[node]:
+            left.discard(index)
+            other = stretches[index].leaving(node).end
+            at[other].remove(index)
+            if len(at[other]) == 1:
+                free.append(other)
+        at[node] = []
+    return left
 
 
 def _on_cycle(stretches: list[Stretch], index: int) -> bool:

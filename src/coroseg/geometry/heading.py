@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ class Heading:
     radius: float
 
 
+@lru_cache(maxsize=2048)  # both are compared by identity; each is asked for again and again
 def heading(leaving: Stretch, lumen: Lumen) -> Heading:
     """Return how a stretch leaves the node where it starts.
 

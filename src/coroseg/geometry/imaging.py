@@ -1,14 +1,18 @@
-"""How much the image blurs, from the edges of its wide vessels."""
+"""What the image does to vessels: how much it blurs, and which part of the light is scattered.
+
+Both are taken from the edges and the depth of the wide vessels, for the whole image.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coroseg.angiogram import Frame
-from coroseg.geometry.edge import BLUR
+from coroseg.geometry.edge import BLUR, FITTED, Array, Profiles
 from coroseg.geometry.fitting import fit_alone, is_sound, smoothed_noise, weighted_median
 from coroseg.geometry.profiles import Cuts, attenuation, find_cuts, sample_profiles
 from coroseg.geometry.tree import Centreline
@@ -16,36 +20,79 @@ from coroseg.metrics import Mask
 
 TYPICAL_BLUR_PX = 0.9
 BLUR_RANGE_PX = (0.4, 3.0)
-THICK_RADIUS_PX = 2.0
-THICK_CUTS = (20, 300)
-"""The blur is taken from up to 300 cross-sections of vessels wider than 4 px, at least 20."""
+BLUR_SPREAD = 0.7
 
+TYPICAL_SCATTER = 0.25
+SCATTERS = (0.0, 0.15, 0.3, 0.45)
+
+THICK_RADIUS_PX = 2.0
+THICK_CUTS = (20, 200)
+"""Both are taken from up to 200 cross-sections of vessels wider than 4 px, at least 20."""
+
+DOUBT = 3.0
+"""How much a scatter has to explain better (logarithm of the mean square) than the typical one to
+be believed, over the square of their difference: lumens are not quite round."""
+
+UNEXPLAINED = 0.001
+"""The model is at least so far off, in the logarithm of the brightness."""
+
+
+@dataclass(frozen=True)
+class Imaging:
+    """The blur's standard deviation (pixel included) in pixels, 0.4 to 3, and the scatter.
+
+    `scatter` is the share of the brightness beside a vessel that is there behind it all the same:
+    scattered X-rays, or black that is displayed as grey.
+    """
+
+    blur_px: float = TYPICAL_BLUR_PX
+    scatter: float = TYPICAL_SCATTER
+
+
+def estimate_imaging(
+    image: Frame, mask: Mask, centrelines: Sequence[Centreline], blur_px: float | None = None
+) -> Imaging:
+    """Return the blur, where it is not known, and the scatter that explain wide vessels best.
+
+    The scatter is 0, 0.15, 0.3 or 0.45, the less likely the further from 0.25. Where fewer than 20
+    cross-sections are wider than 4 px, the blur is 0.9 and the scatter 0.25.
+    """
+    typical = Imaging(blur_px or TYPICAL_BLUR_PX)
+    if not centrelines:
+        return typical
+    cuts = find_cuts(centrelines)
+    rows = _thick(cuts)
+    if len(rows) < THICK_CUTS[0]:
+        return typical
+    seen = sample_profiles(image, mask, cuts, rows, typical.blur_px)
+    trials = [_trial(seen, cuts.radius[rows], blur_px, scatter) for scatter in SCATTERS]
+    return min(trials, key=lambda trial: trial[0])[1]
 
 
 def estimate_blur_px(image: Frame, mask: Mask, centrelines: Sequence[Centreline]) -> float:
-    """Return the standard deviation of the image's blur (pixel included) in pixels, 0.4 to 3.
+    """Return the standard deviation of the image's blur, as `estimate_imaging` does."""
+    return estimate_imaging(image, mask, centrelines).blur_px
 
-    It is the weighted median of those that explain the edges of the wide vessels best; 0.9 where
-    fewer than 20 cross-sections are wider than 4 px.
-    """
-    if not centrelines:
-        return TYPICAL_BLUR_PX
-    cuts = find_cuts(centrelines)
-    rows = _thick(cuts, THICK_RADIUS_PX, THICK_CUTS[1])
-    if len(rows) < THICK_CUTS[0]:
-        return TYPICAL_BLUR_PX
-    radius = cuts.radius[rows]
-    seen = sample_profiles(image, mask, cuts, rows, TYPICAL_BLUR_PX)
-    profiles = attenuation(seen, radius + TYPICAL_BLUR_PX)
-    fit, _ = fit_alone(profiles, radius, TYPICAL_BLUR_PX, blur_spread=0.7, rounds=(4, 6))
+
+def _thick(cuts: Cuts) -> NDArray[np.intp]:
+    """Return thick cross-sections, evenly spread."""
+    rows = np.flatnonzero(~cuts.junction & (cuts.radius >= THICK_RADIUS_PX))
+    return rows[:: max(1, -(-len(rows) // THICK_CUTS[1]))]
+
+
+def _trial(
+    seen: Profiles, radius: Array, blur_px: float | None, scatter: float
+) -> tuple[float, Imaging]:
+    """Return how badly profiles are explained with this scatter, and the blur that goes with it."""
+    start_px = blur_px or TYPICAL_BLUR_PX
+    spread = 0.0 if blur_px else BLUR_SPREAD
+    profiles = attenuation(seen, radius + start_px, scatter)
+    fit, _ = fit_alone(profiles, radius, start_px, blur_spread=spread, rounds=(4, 4))
+    freedom = np.maximum(profiles.weight.sum(axis=1) - FITTED, 1)
+    missed = (1 - scatter) ** 2 * (fit.residual**2 * freedom + UNEXPLAINED**2)
+    cost = float(np.log(missed).mean()) + DOUBT * (scatter - TYPICAL_SCATTER) ** 2
     sound = is_sound(profiles, fit, radius, smoothed_noise(fit.residual))
-    if sound.sum() < THICK_CUTS[0]:
-        return TYPICAL_BLUR_PX
-    blur, deviation = fit.parameters[sound, BLUR], fit.deviation[sound, BLUR]
-    return float(np.clip(np.exp(weighted_median(blur, deviation**-2)), *BLUR_RANGE_PX))
-
-
-def _thick(cuts: Cuts, radius_px: float, most: int) -> NDArray[np.intp]:
-    """Return at most so many cross-sections that are this thick, evenly spread."""
-    rows = np.flatnonzero(~cuts.junction & (cuts.radius >= radius_px))
-    return rows[:: max(1, -(-len(rows) // most))]
+    if blur_px is None and sound.sum() >= THICK_CUTS[0]:
+        blur, deviation = fit.parameters[sound, BLUR], fit.deviation[sound, BLUR]
+        start_px = float(np.clip(np.exp(weighted_median(blur, deviation**-2)), *BLUR_RANGE_PX))
+    return cost, Imaging(start_px, scatter)

@@ -24,7 +24,7 @@ FAR = 1.6
 MARGIN = 1.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lumen:
     """A mask with its noise holes filled: `radius` is the distance to the nearest wall.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from coroseg.geometry.reference import reference_diameter
@@ -11,26 +13,45 @@ WIDER = 1.15
 """A vessel that is wider than its reference by more may be two."""
 
 NEAR_JUNCTION = 2.0
-"""It is two where that begins or ends within so many diameters of a junction or of the branch's
-end: there the other one comes or goes. Elsewhere it is an ectasia."""
+"""It is two where that begins or ends within so many diameters of a junction: there the other one
+comes or goes. Elsewhere it is an ectasia."""
+
+THICK_PX = 4.0
+"""Narrower vessels are not looked at."""
 
 
-def merged_lumen(centreline: Centreline, diameters: Diameters) -> Marks:
-    """Return the points of a branch whose diameter is that of two vessels, (n,).
+def without_merged(
+    centrelines: Sequence[Centreline], diameters: Sequence[Diameters]
+) -> list[Diameters]:
+    """Return the diameters with those of two vessels nan.
 
     One projection cannot tell a wide lumen from two that overlap; but no vessel widens where
     another one joins it.
     """
-    marks = np.zeros(len(diameters.px), dtype=bool)
-    if not centreline.junction.any() or not np.isfinite(diameters.px).any():
+    kept = []
+    for line, each in zip(centrelines, diameters, strict=True):
+        merged = _merged(line, each)
+        kept.append(
+            Diameters(
+                px=np.where(merged, np.nan, each.px),
+                from_edge=each.from_edge & ~merged,
+                confidence=np.where(merged, 0.0, each.confidence),
+            )
+        )
+    return kept
+
+
+def _merged(line: Centreline, diameters: Diameters) -> Marks:
+    arc, px = line.arc_px, diameters.px
+    marks = np.zeros(len(px), dtype=bool)
+    if not (line.junction.any() and (px >= THICK_PX).any()):
         return marks
-    arc, junction = centreline.arc_px, centreline.junction
-    reference = reference_diameter(centreline, diameters)
-    wider = np.nan_to_num(diameters.px) > WIDER * reference
+    reference = reference_diameter(line, diameters)
+    wider = np.nan_to_num(px) > WIDER * reference
     edges = np.flatnonzero(np.diff(np.concatenate([[0], wider.astype(np.int8), [0]])))
     for first, after in zip(edges[::2], edges[1::2], strict=True):
-        reach = NEAR_JUNCTION * float(np.median(diameters.px[first:after]))
+        reach = NEAR_JUNCTION * float(np.median(px[first:after]))
         start, stop = arc[first] - reach, arc[after - 1] + reach
-        near = junction & (arc >= start) & (arc <= stop)
-        marks[first:after] = near.any() or start < 0 or stop > arc[-1]
+        near = line.junction & (arc >= start) & (arc <= stop)
+        marks[first:after] = near.any()
     return marks

@@ -18,16 +18,12 @@ from coroseg.metrics import Mask
 SAMPLES = 29
 """Samples of a profile: 0.5 px apart across a thin vessel, 1.5 px across the widest."""
 
-SCATTER = 0.3
-"""The share of the brightness beside a vessel that is there behind it all the same: scattered
-X-rays, and black displayed as grey. Where it is 0 or 0.5, diameters are off by 0.05 mm at most."""
-
 DARKEST = 0.05
 """Of the brightness beside a vessel, less what is scattered: the least that counts as seen."""
 
 ALONG = (-1.5, -0.75, 0.0, 0.75, 1.5)
-ALONG_RADIUS = 0.4
-"""Profiles are averaged along the vessel with a Gaussian of 0.4 mask radii: less in a lesion."""
+ALONG_RADIUS = 0.3
+"""Profiles are averaged along the vessel with a Gaussian of 0.3 mask radii: less in a lesion."""
 
 TANGENT_PX = 2.0
 """Deviation of the Gaussian that smooths the centreline for its direction."""
@@ -89,7 +85,7 @@ def sample_profiles(
         share = inside * (used * np.exp(-(along**2) / 2))[:, None].astype(np.float32)
         total += share * remap(image, x, y, cv2.INTER_CUBIC)
         weight += share
-    brightness = total / np.maximum(weight, np.float32(1e-6))
+    brightness = np.asarray(total / np.maximum(weight, 1e-6), dtype=np.float32)
     step = 2 * reach / (SAMPLES - 1)
     # Samples closer than a pixel tell the same thing more than once.
     worth = np.minimum(step, 1).astype(np.float32)[:, None]
@@ -97,22 +93,21 @@ def sample_profiles(
     return Profiles(offset, brightness, own * (weight > 0) * worth)
 
 
-def attenuation(seen: Profiles, edge_px: Array) -> Profiles:
+def attenuation(seen: Profiles, edge_px: Array, scatter: float) -> Profiles:
     """Return the logarithm of what comes straight through, from profiles of brightness.
 
-    `SCATTER` of the brightness beside the vessel, further out than `edge_px` (n,), does not. The
+    `scatter` of the brightness beside the vessel, further out than `edge_px` (n,), does not. The
     weights fall with the square of what is left: there noise tells the more in the logarithm.
     """
     beside = seen.weight * (np.abs(seen.offset) >= edge_px[:, None])
     known = beside.sum(axis=1) > 0
     level = (beside * seen.value).sum(axis=1) / np.where(known, beside.sum(axis=1), 1)
     level = np.maximum(np.where(known, level, seen.value.max(axis=1)), 1e-3)[:, None]
-    clear = (1 - SCATTER) * level
-    left = np.maximum(seen.value - SCATTER * level, DARKEST * clear)
-    weight = seen.weight * np.minimum(left / clear, 1) ** 2
-    return Profiles(
-        seen.offset, np.log(left).astype(np.float32), weight.astype(np.float32)
-    )
+    clear = (1 - scatter) * level
+    left = np.maximum(seen.value - scatter * level, DARKEST * clear)
+    value = np.asarray(np.log(left), dtype=np.float32)
+    weight = np.asarray(seen.weight * np.minimum(left / clear, 1) ** 2, dtype=np.float32)
+    return Profiles(seen.offset, value, weight)
 
 
 def _positions(cuts: Cuts, rows: NDArray[np.intp], offset: Samples) -> tuple[Samples, Samples]:

@@ -139,7 +139,7 @@ def _bounded_fit(basis: Values, value: Values, weight: Values, model: _Model) ->
     weighted = basis.T * weight
     gram, target = weighted @ basis + model.penalty, weighted @ value
     gram.flat[:: len(gram) + 1] += 1e-9
-    fit = np.linalg.solve(gram, target)
+    fit: Values = np.asarray(np.linalg.solve(gram, target))
     if ((fit >= 0) & (fit <= model.most)).all():
         return fit
     root = np.linalg.cholesky(gram)

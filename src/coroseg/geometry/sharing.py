@@ -11,17 +11,18 @@ from scipy.spatial import cKDTree
 from coroseg.geometry.smoothing import arc_length, normals
 from coroseg.geometry.tree import Marks, Points, Values
 
-EVERY = 2
-"""Every second point is looked at: 1 px apart."""
+EVERY = 3
+"""Every third point is looked at: 1.5 px apart."""
 
-TWIG = 0.4
+TWIG = 0.7
 """A branch thinner than this, relative to another, leaves its lumen as it is: a twig."""
 
 BESIDE = 0.5
 """Lumens part where the other's axis is further from the own wall than half the other's radius."""
 
-OWN_RADII, OWN_PERCENTILE = 4.0, 30
-"""A branch's own radius is a low percentile of those within 4 radii: others lie in a junction."""
+OWN_RADII, OWN_PERCENTILE, UNEVEN = 4.0, 30, 1.15
+"""A branch's own radius is at most 1.15 times a low percentile of those within 4 radii: larger ones
+lie in a junction."""
 
 
 def shared_lumen(lines: Sequence[Points], radii: Sequence[Values]) -> list[Marks]:
@@ -54,8 +55,8 @@ def shared_lumen(lines: Sequence[Points], radii: Sequence[Values]) -> list[Marks
     apart = points[other] - points[one]
     sideways = np.abs((apart * across[one]).sum(axis=1))
     squared = (apart**2).sum(axis=1)
-    ahead = np.sqrt(np.maximum(squared - sideways**2, 0))
-    meets = (ahead <= radius[other]) & (sideways <= radius[one] + BESIDE * radius[other])
+    half = radius[other] ** 2 - squared + sideways**2  # of the chord of the other's disc, squared
+    meets = (half >= 0) & (sideways <= radius[one] + BESIDE * np.sqrt(np.maximum(half, 0)))
     marks = np.zeros(len(points), dtype=bool)
     marks[one[meets]] = True
     parts = np.split(marks, np.cumsum(sizes)[:-1])
@@ -65,4 +66,5 @@ def shared_lumen(lines: Sequence[Points], radii: Sequence[Values]) -> list[Marks
 def _own(radius: Values) -> Values:
     """Return the radius without what another vessel's lumen adds to it at a junction."""
     window = round(4 * OWN_RADII * float(np.median(radius))) | 1  # points are half a pixel apart
-    return np.minimum(radius, percentile_filter(radius, OWN_PERCENTILE, window) * 1.15)
+    typical = percentile_filter(radius, OWN_PERCENTILE, window)
+    return np.asarray(np.minimum(radius, UNEVEN * typical), dtype=np.float64)

@@ -2,7 +2,8 @@
 
 A true point is found where a measured centreline runs through its lumen, or within `REACH_PX` of
 its axis; its width is held against that measured on the nearest of them that runs the same way,
-for vessels cross. What has no partner is counted, not left out.
+for vessels cross, and whose own nearest axis is this one. What has no partner is counted, not left
+out.
 """
 
 from __future__ import annotations
@@ -74,7 +75,11 @@ class Agreement:
 def compare(tree: VesselTree, truth: FrameTruth) -> Agreement:
     """Return how the tree agrees with the truth of its frame."""
     centreline_px, inside = _to_axes(tree, truth)
-    matches = {branch.name: _match(branch, tree) for branch in truth.branches}
+    owners = [_nearest_truth(branch.centreline.points, truth) for branch in tree.branches]
+    matches = {
+        branch.name: _match(branch, tree, [owner == number for owner in owners])
+        for number, branch in enumerate(truth.branches)
+    }
     return Agreement(
         centreline_px=centreline_px[inside],
         stray=int((~inside).sum()),
@@ -117,20 +122,42 @@ def _finer(values: Array, visible: Mask) -> Array:
     return np.asarray(between[visible[before] & visible[after]])
 
 
-def _match(truth: BranchTruth, tree: VesselTree) -> _Match:
-    """Return what the nearest branch that runs the same way measures at every true point."""
+def _nearest_truth(points: Array, truth: FrameTruth) -> NDArray[np.intp]:
+    """Return the number of the true branch whose axis is nearest and runs the same way; -1: none.
+
+    A vessel that lies hidden in the lumen of a wider one is nobody's nearest there.
+    """
+    direction, owner = _directions(points), np.full(len(points), -1)
+    nearest = np.full(len(points), np.inf)
+    for number, branch in enumerate(truth.branches):
+        if not branch.visible.any():
+            continue
+        axis = branch.points[branch.visible]
+        distance, index = cKDTree(axis).query(points)
+        along = _directions(branch.points)[branch.visible][index]
+        aligned = np.abs((direction * along).sum(axis=1)) >= LEAST_ALIGNED
+        better = aligned & (distance < nearest)
+        nearest[better], owner[better] = distance[better], number
+    return owner
+
+
+def _match(truth: BranchTruth, tree: VesselTree, mine: Sequence[Mask]) -> _Match:
+    """Return what the nearest branch that runs the same way measures at every true point.
+
+    `mine` marks the points of every measured branch whose nearest true axis is this one.
+    """
     count = len(truth.points)
     nearest = np.full(count, np.inf)
     found = np.zeros(count, dtype=np.bool_)
     diameter, reference = np.full((2, count), np.nan)
     direction = _directions(truth.points)
     reach = np.maximum(truth.width_px / 2, REACH_PX)
-    for branch in tree.branches:
+    for branch, own in zip(tree.branches, mine, strict=True):
         points = branch.centreline.points
         distance, index = cKDTree(points).query(truth.points)
         aligned = np.abs((direction * _directions(points)[index]).sum(axis=1)) >= LEAST_ALIGNED
         found |= distance <= reach
-        better = aligned & (distance <= reach) & (distance < nearest)
+        better = aligned & own[index] & (distance <= reach) & (distance < nearest)
         nearest[better] = distance[better]
         diameter[better] = branch.diameters.px[index[better]]
         reference[better] = branch.reference_px[index[better]]
