@@ -89,7 +89,7 @@ def _straight_on(line: Points, length: float, lumen: Lumen) -> Points:
     if norm == 0:
         return points[:0]
     ahead = points[-1] + np.arange(1, length / STEP)[:, None] * STEP * (direction / norm)
-    return ahead[np.logical_and.accumulate(lumen.contains(ahead))]
+    return np.asarray(ahead[np.logical_and.accumulate(lumen.contains(ahead))])
 
 
 def _led_on(line: Points, ahead: Points) -> Points:

@@ -28,8 +28,9 @@ class Centreline:
     It goes on through bifurcations along the vessel that continues; what leaves it there is a
     branch of its own. `parent` is the number of the branch that it leaves, at the parent's point
     `parent_index`; both are None for a vessel that begins by itself. `junction` marks points whose
-    lumen is shared with another branch (bifurcation or crossing) that is not much thinner, `loop` those of a closed loop:
-    vessels that overlap in the image, for a tree has none. Numbers count from 1.
+    lumen is shared with another branch (bifurcation or crossing) that is not much thinner, `loop`
+    those of a closed loop: vessels that overlap in the image, for a tree has none. Numbers count
+    from 1.
     """
 
     number: int
