@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from coroseg.errors import ConfigError
 from coroseg.geometry.measure import measure_mask
 from coroseg.report.figures.look import BLUE, VERMILLION, write_figure
 from coroseg.segmentation.binarize import binarize
@@ -30,6 +31,7 @@ from coroseg.simulation.anatomy import grow_anatomy
 from coroseg.simulation.detector import Exposure
 from coroseg.simulation.lesions import add_lesions
 from coroseg.simulation.run import Simulation, draw_simulation
+from coroseg.simulation.scene import Anatomy
 from coroseg.simulation.views import draw_view
 from coroseg.spacing import PixelSpacing, SpacingSource
 
@@ -114,7 +116,7 @@ def draw(seed: int, number: int) -> Simulation:
     blur_mm, spacing_mm = rng.uniform(*BLUR_MM), rng.uniform(*SPACING_MM)
     artery = ("LCA", "RCA")[number // len(CNRS) % 2]
     healthy = grow_anatomy(rng, artery=artery, lesions=False)
-    anatomy = add_lesions(rng, healthy, rng.uniform(*LESIONS, rng.integers(MOST_LESIONS + 1)))
+    anatomy = _with_lesions(rng, healthy, rng.uniform(*LESIONS, rng.integers(MOST_LESIONS + 1)))
     view = draw_view(rng, artery, SIDE)
     pitch_mm = spacing_mm * view.source_to_detector_mm / view.source_to_isocentre_mm
     return draw_simulation(
@@ -123,6 +125,14 @@ def draw(seed: int, number: int) -> Simulation:
         view=replace(view, pitch_mm=pitch_mm),
         exposure=Exposure(blur_fwhm_mm=blur_mm, contrast_to_noise=CNRS[number % len(CNRS)]),
     )
+
+
+def _with_lesions(rng: np.random.Generator, healthy: Anatomy, stenoses: Array) -> Anatomy:
+    """Return the anatomy with as many of the lesions as a small tree has room for."""
+    try:
+        return add_lesions(rng, healthy, stenoses.tolist())
+    except ConfigError:
+        return _with_lesions(rng, healthy, stenoses[:-1])
 
 
 def table(pools: dict[str, Pool], count: int, seed: int) -> str:

@@ -52,7 +52,8 @@ def test_the_truth_of_a_single_frame(sample: tuple[Path, SimulatedFrame]) -> Non
     folder, frame = sample
     made = simulation(SINGLE)
     truth = json.loads((folder / "truth.json").read_text())
-    assert truth["request"] == {"seed": 8, "frames": 1, "size": SIZE, "images": True}
+    asked = {"seed": 8, "frames": 1, "size": SIZE, "images": True, "least_mm": 0.0}
+    assert truth["request"] == asked
     assert (truth["rows"], truth["columns"]) == (SIZE, SIZE)
     assert truth["spacing_mm"] == pytest.approx([made.view.spacing_mm] * 2)
     assert truth["view"]["primary_deg"] == made.view.primary_deg
@@ -163,7 +164,7 @@ def test_a_run_without_images_makes_no_manifest(coroseg: Command, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("count", 0), ("seed", -1), ("frames", 0), ("size", 10), ("size", 9999)],
+    [("count", 0), ("seed", -1), ("frames", 0), ("size", 10), ("size", 9999), ("seed", 10**18)],
 )
 def test_numbers_out_of_range_are_wrong_usage(
     coroseg: Command, tmp_path: Path, option: str, value: int
