@@ -71,6 +71,14 @@ def test_an_empty_mask_has_a_report_too(coroseg: Command, tmp_path: Path) -> Non
     assert "Nothing to measure" in (out / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_mask_that_is_all_vessel_is_not_called_empty(coroseg: Command, tmp_path: Path) -> None:
+    Image.fromarray(np.full((64, 96), 255, np.uint8)).save(tmp_path / "all.png")
+    image = write_png(tmp_path / "a.png")
+    ended = coroseg("measure", tmp_path / "all.png", "--image", image, "--out", tmp_path / "out")
+    assert ended.status == 0
+    assert "what the mask holds has no centreline" in ended.out
+
+
 def test_nothing_is_written_where_it_cannot_be_measured(
     coroseg: Command, mask: Path, tmp_path: Path
 ) -> None:
@@ -117,3 +125,45 @@ def test_a_mask_of_segment_gives_the_measures_of_segment(
         assert (out / name).read_bytes() == (folder / name).read_bytes()
     ours, theirs = record_in(out)["measures"], record_in(folder)["measures"]
     assert json.dumps(ours | {"seconds": 0}) == json.dumps(theirs | {"seconds": 0})
+
+
+def test_the_mask_and_other_files_beside_the_results_stay(
+    coroseg: Command, mask: Path, tmp_path: Path
+) -> None:
+    image, out = write_png(tmp_path / "a.png"), tmp_path / "out"
+    out.mkdir()
+    mine = mask.rename(out / "mask.png")
+    (out / "contours.json").write_text("mine")
+    content = mine.read_bytes()
+    asked = ("measure", mine, "--image", image, "--out", out)
+    for _ in range(2):
+        assert coroseg(*asked).status == 0
+        assert names(out) == FILES | {"mask.png", "contours.json"}
+        assert mine.read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["overlay.png", "seg.dcm", "report.html", "result.json"])
+def test_files_of_another_origin_are_not_written_over(
+    coroseg: Command, mask: Path, tmp_path: Path, name: str
+) -> None:
+    image, out = write_png(tmp_path / "a.png"), tmp_path / "out"
+    out.mkdir()
+    (out / name).write_text("mine")
+    ended = coroseg("measure", mask, "--image", image, "--out", out)
+    (line,) = ended.lines
+    assert ended.status == 1
+    assert f"holds a {name} that is of no earlier measures: choose another folder" in line
+    assert names(out) == {name}
+    assert (out / name).read_text() == "mine"
+
+
+def test_results_are_not_written_where_they_would_hide_the_angiogram(
+    coroseg: Command, mask: Path, tmp_path: Path
+) -> None:
+    image = write_png(tmp_path / "a.png")
+    before = names(tmp_path)
+    ended = coroseg("measure", mask, "--image", image, "--out", tmp_path)
+    (line,) = ended.lines
+    assert ended.status == 1
+    assert "holds the angiogram" in line
+    assert names(tmp_path) == before

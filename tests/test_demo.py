@@ -13,7 +13,8 @@ from PIL import Image
 
 import coroseg
 from coroseg import cli
-from coroseg.demo import SEED
+from coroseg.demo import SEED, run_demo
+from coroseg.errors import OutputError
 from coroseg.segmentation.predictor import Predictor
 from coroseg.simulation.run import SimulatedRun, simulate_frame, simulate_run
 from dicom_files import write_dicom
@@ -157,3 +158,17 @@ def test_a_scene_has_one_mask_however_it_is_stored(
 ) -> None:
     run = coroseg.load(stored(kind, scene, tmp_path))
     assert dice(coroseg.segment(run, predictor=predictor).mask, mask) >= 0.99
+
+
+@pytest.mark.parametrize("is_dicom", [True, False])
+def test_another_run_is_not_written_over(tmp_path: Path, is_dicom: bool) -> None:
+    path = tmp_path / "run.dcm"
+    if is_dicom:
+        write_dicom(path, np.zeros((1, 40, 48), np.uint16))
+    else:
+        path.write_text("mine")
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match=r"run\.dcm: is no simulated run"):
+        list(run_demo(tmp_path))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,6 +1,7 @@
 """The command line: one function a command, each a thin layer over the package."""
 
 import logging
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -197,7 +198,7 @@ def evaluate(
 
 
 def _check_frame(frame: str) -> None:
-    if frame not in {"best", "all"} and not (frame.isdecimal() and int(frame) > 0):
+    if frame not in {"best", "all"} and not (re.fullmatch("0*[1-9][0-9]{0,8}", frame)):
         raise UsageError(f"--frame {frame}: best, all, or a number counted from 1")
 
 

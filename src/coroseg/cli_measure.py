@@ -12,6 +12,9 @@ from coroseg.terminal import UsageError
 if TYPE_CHECKING:
     from coroseg.measuring import Catheter
 
+_FRENCH = 2, 12
+_SPACINGS_MM = 0.001, 100
+
 
 def measure(
     mask: Path,
@@ -59,8 +62,11 @@ def measure(
 
 def catheter_of(french: str | None, points: str | None, spacing: float | None) -> "Catheter | None":
     """Return the catheter that these options name, if any. Raises `UsageError`."""
-    if spacing is not None and not 0 < spacing < float("inf"):
-        raise UsageError(f"--spacing {spacing}: the size of a pixel is a positive number of mm")
+    if spacing is not None and not _SPACINGS_MM[0] <= spacing <= _SPACINGS_MM[1]:
+        raise UsageError(
+            f"--spacing {spacing}: the size of a pixel in mm, {_SPACINGS_MM[0]} to "
+            f"{_SPACINGS_MM[1]}, such as 0.25"
+        )
     if french is None:
         if points is not None:
             raise UsageError("--catheter-points needs --calibrate-catheter, such as 6F")
@@ -72,8 +78,11 @@ def catheter_of(french: str | None, points: str | None, spacing: float | None) -
     from coroseg.measuring import Catheter
 
     size = re.fullmatch(r"(\d+(?:\.\d+)?) ?(?:F|Fr)?", french, re.IGNORECASE)
-    if size is None or float(size[1]) == 0:
-        raise UsageError(f"--calibrate-catheter {french}: a size in French, such as 6F")
+    if size is None or not _FRENCH[0] <= float(size[1]) <= _FRENCH[1]:
+        raise UsageError(
+            f"--calibrate-catheter {french}: a size of {_FRENCH[0]} to {_FRENCH[1]} French, "
+            "such as 6F"
+        )
     return Catheter(float(size[1]), None if points is None else _four_numbers(points))
 
 

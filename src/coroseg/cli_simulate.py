@@ -7,6 +7,9 @@ from cyclopts import Parameter
 
 from coroseg.terminal import UsageError, console
 
+_SEEDS = 10**18
+"""A seed names a folder and a patient: neither may have too many characters."""
+
 
 def simulate(
     *,
@@ -49,6 +52,8 @@ def simulate(
     for name, value, lowest in (("count", count, 1), ("seed", seed, 0), ("frames", frames, 1)):
         if value < lowest:
             raise UsageError(f"--{name} {value}: at least {lowest}")
+    if seed + count > _SEEDS:
+        raise UsageError(f"--seed {seed}: the last seed is at most {_SEEDS - 1}")
     if not 0 <= least_mm < float("inf"):
         raise UsageError(f"--least-mm {least_mm}: 0 mm or more")
     if size not in SIZES:

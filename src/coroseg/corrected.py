@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from coroseg.dicom_results import frame_objects
-from coroseg.errors import DataError, InputError
+from coroseg.errors import DataError, InputError, OutputError
 from coroseg.geometry.measure import measure_mask
 from coroseg.io.dicom.derived import find_origin
 from coroseg.io.files import sha256_of
@@ -36,6 +36,11 @@ def measure_corrected(
     `DataError` for a mask that is none of it, `OutputError`, and what calibrating or measuring
     raises: nothing is then written.
     """
+    if image_path.resolve().is_relative_to(out.resolve()):
+        raise OutputError(
+            f"{out}: holds the angiogram, and `segment` would pass it over as earlier results: "
+            "choose another folder with --out"
+        )
     run = load(image_path, spacing_mm=spacing_mm)
     if frame is None and len(run.frames) > 1:
         raise InputError(

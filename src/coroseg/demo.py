@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from coroseg.errors import CorosegError
+from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
+
+from coroseg.errors import CorosegError, OutputError
 from coroseg.io.files import write_whole
 from coroseg.io.sources import find_sources
 from coroseg.pipeline import process
@@ -20,10 +23,12 @@ FRAMES = 24
 def run_demo(out: Path) -> Iterator[str]:
     """Write a simulated run and its results to `out`; yield a line for everything written.
 
-    Raises `CorosegError` where the pipeline fails on it.
+    Raises `CorosegError` where the pipeline fails on it, or would write over another run.
     """
-    simulation = draw_simulation(SEED, frames=FRAMES)
     path = out / RUN
+    if path.exists() and not _is_simulated(path):
+        raise OutputError(f"{path}: is no simulated run: choose another folder with --out")
+    simulation = draw_simulation(SEED, frames=FRAMES)
     with write_whole(path) as temporary:
         write_run(temporary, simulation, simulation.frames())
     yield (f"{path}: a simulated run of {FRAMES} frames ({simulation.anatomy.artery}, seed {SEED})")
@@ -44,3 +49,11 @@ def run_demo(out: Path) -> Iterator[str]:
         f"({record['spacing_source']})"
     )
     yield RESEARCH_ONLY
+
+
+def _is_simulated(path: Path) -> bool:
+    try:
+        dataset = dcmread(path, stop_before_pixels=True)
+    except (OSError, InvalidDicomError):
+        return False
+    return str(dataset.get("PatientID", "")).startswith("SIMULATED-")

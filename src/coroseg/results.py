@@ -3,7 +3,7 @@
 import json
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -38,6 +38,8 @@ RECORD = "result.json"
 FRAME_FILES = ("mask.png", "probability.png", "overlay.png", "contours.json", "contours.svg")
 MEASURE_FILES = ("branches.csv", "stenoses.csv", "diameters.svg", "report.html")
 RUN_FILES = ("mask.tif", "overlay.png", "contours.json")
+_SEGMENTED = (*FRAME_FILES, *MEASURE_FILES, *RUN_FILES, SEG, SR)
+_CORRECTED = (*MEASURE_FILES, "overlay.png", SEG, SR)
 RESEARCH_ONLY = "Research software, not a medical device."
 PNG_SETTINGS = [
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),
@@ -181,14 +183,20 @@ def write_corrected(
 ) -> Record:
     """Write the measures of a mask that came from elsewhere, and `record`, as `write_frame` does.
 
-    Raises `OutputError` where `folder` holds the results of a segmentation: they would be lost.
+    Raises `OutputError` where `folder` holds the results of a segmentation, or files of these names
+    that are of no earlier measures: they would be lost.
     """
     before = read_record(folder)
+    foreign = [name for name in (RECORD, *_CORRECTED) if (folder / name).exists()]
+    if before is None and foreign:
+        raise OutputError(
+            f"{folder}: holds a {foreign[0]} that is of no earlier measures: choose another folder"
+        )
     if before is not None and before["model"] is not None:
         raise OutputError(
             f"{folder}: holds what the model {before['model']['name']} found: choose another folder"
         )
-    with _new_files(folder, record) as new:
+    with _new_files(folder, record, _CORRECTED) as new:
         _write_overlay(new, image, contours, tree)
         _write_measures(new, image, contours, tree, record)
         _write_objects(new, objects)
@@ -268,10 +276,11 @@ def _write_png(path: Path, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> No
 
 
 @contextmanager
-def _new_files(folder: Path, record: Record) -> Iterator[Path]:
+def _new_files(folder: Path, record: Record, names: Sequence[str] = _SEGMENTED) -> Iterator[Path]:
     """Return a context with an empty folder whose files, and `record`, move to `folder` at its end.
 
-    The record goes first and comes last: a folder that holds one is whole.
+    Of the files that `folder` had, those of `names` are replaced or removed, and no others. The
+    record goes first and comes last: a folder that holds one is whole.
     """
     with explained(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -281,7 +290,7 @@ def _new_files(folder: Path, record: Record) -> Iterator[Path]:
             (new / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
             folder.mkdir(exist_ok=True)
             (folder / RECORD).unlink(missing_ok=True)
-            for name in {*FRAME_FILES, *MEASURE_FILES, *RUN_FILES, SEG, SR}:
+            for name in set(names):
                 if (new / name).exists():
                     (new / name).replace(folder / name)
                 else:

@@ -132,6 +132,15 @@ def test_earlier_results_are_passed_over_whole(tmp_path: Path) -> None:
     assert found.passed_over == 2  # the folder out/a, and the other program's file
 
 
+def test_of_a_simulated_sample_only_the_angiogram_is_a_source(tmp_path: Path) -> None:
+    make(tmp_path, "7/run.dcm", "7/image.png", "7/mask.png", "7/masks/001.png", "8/mask.png")
+    make(tmp_path, "7/truth.json", content=b'{"schema": "coroseg-truth-1"}')
+    make(tmp_path, "8/truth.json", content=b'{"from": "another program"}')
+    found = find_sources([tmp_path])
+    assert [source.name.as_posix() for source in found.sources] == ["7/image", "7/run", "8/mask"]
+    assert found.passed_over == 4  # the mask, the folder of masks, and the two files of truths
+
+
 def test_links_that_loop_are_harmless(tmp_path: Path) -> None:
     make(tmp_path, "p/a.dcm")
     (tmp_path / "p" / "up").symlink_to(tmp_path)

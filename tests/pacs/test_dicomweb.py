@@ -126,7 +126,16 @@ def test_a_password_over_an_open_network_is_warned_of(
 
 @pytest.mark.parametrize(
     "url",
-    ["http://jo:s3cret-w0rd@host/rs", "ftp://host/rs", "host:8042", "http://", "http://h/rs?a=b"],
+    [
+        *(
+            "http://jo:s3cret-w0rd@host/rs",
+            "ftp://host/rs",
+            "host:8042",
+            "http://",
+            "http://h/rs?a=b",
+        ),
+        *("http://host:99999/rs", "http://host:x/rs", "http://[host/rs", "http://jo:s3cret-w0rd"),
+    ],
 )
 def test_an_address_that_cannot_be_used(url: str) -> None:
     with pytest.raises(ConfigError, match="--url") as raised:

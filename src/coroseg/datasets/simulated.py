@@ -19,7 +19,10 @@ def build(path: Path, out: Path) -> list[Sample]:
     for file in sorted(path.glob(f"*/{TRUTH}"), key=lambda file: natural_key(file.parent.name)):
         truth = read_truth(file.parent)
         if truth is None:
-            raise DataError(f"{file}: is no truth of a simulated angiogram: simulate it again")
+            raise DataError(
+                f"{file}: is no truth of a simulated angiogram: "
+                "remove its folder and simulate it again"
+            )
         samples += _samples(file.parent.resolve(), truth)
     if not samples:
         raise DataError(

@@ -26,7 +26,10 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
             colour = image.mode in _COLOUR_MODES
             pixels = np.asarray(image.convert("RGBA") if colour else image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: cannot be read as a mask: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise DataError(
+            f"{path}: cannot be read as a mask ({why}): pass an image file of 0 and 255"
+        ) from error
     if frames != 1:
         raise DataError(f"{path}: a mask is one image, and this file holds {frames}")
     if colour:

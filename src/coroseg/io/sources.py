@@ -12,6 +12,11 @@ from coroseg.io.formats import DICOM_HEAD, extension_of, is_dicom
 
 _RESULT: Final = "result.json"
 _RESULT_HEAD: Final = 4096
+_TRUTH: Final = "truth.json"
+_TRUTH_PICTURES: Final = frozenset(
+    {"mask.png", "catheter.png", "coverage.png", "masks", "catheters", "coverages"}
+)
+"""What `coroseg simulate` puts beside its angiogram."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Source:
 class Found:
     """The sources, in natural order, and how many files are no image.
 
-    A folder that is passed over whole (hidden, or earlier results) counts as one.
+    A folder that is passed over whole (hidden, earlier results, simulated truths) counts as one.
     """
 
     sources: list[Source]
@@ -46,8 +51,8 @@ def find_sources(paths: Sequence[Path], *, as_run: bool = False) -> Found:
 
     A file named here is always a source, even one that does not exist: it fails when it is read.
     Below a folder, a file is one if it has an image's extension or DICOM's magic, and is neither
-    hidden nor a DICOMDIR. With `as_run`, every folder that holds such files is one source. What
-    is reached twice is taken once, under its first name.
+    hidden nor a DICOMDIR, nor a picture of a simulated sample's truth. With `as_run`, every folder
+    that holds such files is one source. What is reached twice is taken once, under its first name.
 
     A name is the file's less its extension, below its sub-folders; two files of one folder that
     would share it keep their extensions. Sources of different arguments that would share it are
@@ -102,9 +107,10 @@ class _Walk:
         if any(entry.name == _RESULT and _is_result(entry) for entry in entries):
             self.passed_over += 1
             return
+        is_simulated = any(entry.name == _TRUTH and _is_result(entry) for entry in entries)
         images = 0
         for entry in entries:
-            if entry.name.startswith("."):
+            if entry.name.startswith(".") or (is_simulated and entry.name in _TRUTH_PICTURES):
                 self.passed_over += 1
             elif _is_folder(entry):
                 self._folder(Path(entry.path), base, below / entry.name, visited)

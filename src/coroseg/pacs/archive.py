@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Final, Protocol, Self
+from urllib.parse import SplitResult, urlsplit
 
-from coroseg.errors import CorosegError
+from coroseg.errors import ConfigError, CorosegError
 
 MODALITIES = ("XA", "RF")
 MULTIPLE_FRAMES: Final = 2
@@ -14,6 +15,19 @@ MULTIPLE_FRAMES: Final = 2
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")  # leading zeros are forbidden and found in the field
 _LONGEST_UID = 64
+
+
+def split_url(url: str) -> SplitResult:
+    """Return the parts of an address. Raises `ConfigError`, without it: it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read only here is it checked
+    except ValueError:
+        raise ConfigError(
+            "--url: no such address or port: write http(s)://HOST:PORT/PATH, or "
+            "dicom://HOST:PORT/AE-TITLE"
+        ) from None
+    return parts
 
 
 class ArchiveError(CorosegError):

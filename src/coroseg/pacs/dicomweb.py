@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import requests
 from dicomweb_client import DICOMwebClient
@@ -11,7 +10,7 @@ from pydicom import Dataset, dcmread
 from pydicom.tag import Tag
 
 from coroseg.errors import ConfigError
-from coroseg.pacs.archive import MODALITIES, ArchiveError, Instance, check_uid
+from coroseg.pacs.archive import MODALITIES, ArchiveError, Instance, check_uid, split_url
 from coroseg.pacs.credentials import HOW, session_for
 from coroseg.pacs.http_errors import TIMEOUT_S, cause, explained
 from coroseg.pacs.multipart import write_first_part
@@ -30,7 +29,7 @@ class DicomWebArchive:
     """
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
+        parts = split_url(url)
         if parts.username is not None or parts.password is not None:
             raise ConfigError(f"--url: a name or password does not belong into the address: {HOW}")
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:

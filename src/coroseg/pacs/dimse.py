@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
 
 from pydicom import Dataset
 from pydicom.uid import UID, ComprehensiveSRStorage, ExplicitVRLittleEndian, SegmentationStorage
@@ -17,7 +16,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from coroseg.errors import ConfigError
-from coroseg.pacs.archive import MODALITIES, ArchiveError, Instance, check_uid
+from coroseg.pacs.archive import MODALITIES, ArchiveError, Instance, check_uid, split_url
 from coroseg.pacs.storage import storage_service
 
 TIMEOUT_S = 60
@@ -36,7 +35,7 @@ class DimseArchive:
     """
 
     def __init__(self, url: str, aet: str, address: tuple[str, int]) -> None:
-        parts = urlsplit(url)
+        parts = split_url(url)
         title = parts.path.strip("/")
         if parts.scheme != "dicom" or not parts.hostname or not parts.port or not title:
             raise ConfigError(f"--url {url}: write dicom://HOST:PORT/AE-TITLE")

@@ -38,6 +38,8 @@ def finding(record: Record) -> str:
     """Return the sentence that stands first: how many lesions, and the tightest."""
     measures = record["measures"]
     count = measures["lesions"]
+    if not measures["branches"] and "no_vessel" not in record["flags"]:
+        return "Nothing to measure: what the mask holds has no centreline, so it is no vessel."
     if not measures["branches"]:
         return "Nothing to measure: no vessel was found."
     if not count:
