@@ -11,14 +11,19 @@ from pathlib import Path
 import pytest
 
 from command_line import PROGRAM, Command
+from coroseg.report.figures import look
 from coroseg.report.stored import IMAGES, ImageRow, read_rows
 
 RESULTS = ("table1.md", "table2.csv", "table2.tex", "table3.md", "figure4.png", "report.html")
 
 
 def test_a_benchmark_runs_once_and_its_report_is_made_again_from_what_it_stored(
-    coroseg: Command, write_benchmark: Callable[..., Path], tmp_path: Path
+    coroseg: Command,
+    write_benchmark: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(look, "PNG_DPI", 60)  # quicker; test_figures_draw has them as they are
     path, out = write_benchmark(models=("unet3plus", "cgnet"), epochs=1), tmp_path / "out"
     ended = coroseg("benchmark", path, "--out", out)
     assert ended.status == 0, ended.err
