@@ -7,6 +7,7 @@ from scipy.spatial import cKDTree
 from skimage.morphology import skeletonize
 from vessel_masks import Mask, disc, path, ring, strip
 
+from coroseg.errors import DataError
 from coroseg.geometry.centreline import find_centrelines
 from coroseg.geometry.lumen import fill_noise
 from coroseg.geometry.tree import Centreline
@@ -258,3 +259,9 @@ def test_a_turned_mask_has_the_same_length(mask: Mask) -> None:
     there = sum(line.length_px for line in find_centrelines(mask))
     turned = sum(line.length_px for line in find_centrelines(np.rot90(mask)))
     assert turned == pytest.approx(there, rel=0.1, abs=25)
+
+
+def test_noise_is_refused_in_one_line() -> None:
+    noise = np.random.default_rng(0).random((256, 256)) > 0.5
+    with pytest.raises(DataError, match="is noise, no vessels"):
+        find_centrelines(noise)

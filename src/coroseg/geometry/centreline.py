@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from coroseg.errors import DataError
 from coroseg.geometry.crossings import with_crossings
 from coroseg.geometry.graph import marked_loops, skeleton_graph
 from coroseg.geometry.lumen import Lumen
@@ -22,6 +23,9 @@ DIAMETER_SIGMA = 2.0
 TIP = 2
 """Points within 1 px of an end."""
 
+MOST_STRETCHES = 1000
+"""Four times as many as the skeleton of a whole simulated tree with all its twigs."""
+
 
 def find_centrelines(mask: Mask, *, root: tuple[float, float] | None = None) -> list[Centreline]:
     """Return the centrelines of the vessels in a mask, parents before children.
@@ -30,7 +34,7 @@ def find_centrelines(mask: Mask, *, root: tuple[float, float] | None = None) -> 
     connected piece of the mask begins with a branch without parent; a piece hardly longer than
     wide has none. The skeleton's stretches, less spurs (`without_spurs`) and crossings
     (`with_crossings`), are ordered into branches (`ordered`), whose lines run midway between the
-    walls from tip to tip (`middle_line`).
+    walls from tip to tip (`middle_line`). Raises `DataError` for a mask that is noise.
     """
     if not mask.any():
         return []
@@ -41,7 +45,13 @@ def find_centrelines(mask: Mask, *, root: tuple[float, float] | None = None) -> 
     lumen = Lumen.of(np.ascontiguousarray(mask[top : top + height + 2, left : left + width + 2]))
     if root is not None:
         root = (root[0] - left, root[1] - top)
-    stretches = with_crossings(without_spurs(skeleton_graph(lumen.mask), lumen), lumen)
+    skeleton = skeleton_graph(lumen.mask)
+    if len(skeleton) > MOST_STRETCHES:
+        raise DataError(
+            f"a mask whose skeleton has {len(skeleton)} stretches is noise, no vessels "
+            f"(at most {MOST_STRETCHES}): pass a mask of the vessels"
+        )
+    stretches = with_crossings(without_spurs(skeleton, lumen), lumen)
     routes = ordered(marked_loops(stretches), lumen, root)
     tables: list[Points] = []
     for route in routes:
