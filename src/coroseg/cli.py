@@ -16,7 +16,7 @@ from coroseg.cli_measure import catheter_of, measure
 from coroseg.cli_pacs import pacs_app
 from coroseg.cli_simulate import simulate
 from coroseg.errors import CorosegError
-from coroseg.terminal import FAILED, INTERRUPTED, USAGE, UsageError, console, say
+from coroseg.terminal import FAILED, INTERRUPTED, USAGE, UsageError, console, open_model, say
 
 if TYPE_CHECKING:
     from coroseg.summary import Outcome
@@ -108,7 +108,6 @@ def segment(
     from coroseg.io.sources import find_sources
     from coroseg.pipeline import process
     from coroseg.results import Request
-    from coroseg.segmentation.predictor import Predictor
     from coroseg.summary import SUMMARY, Outcome
 
     _check_frame(frame)
@@ -119,8 +118,7 @@ def segment(
         from coroseg.io.dicom.sr_groups import templates
 
         templates()  # a missing package is found before the work, not in it
-    if threads is not None and threads < 1:
-        raise UsageError(f"--threads {threads}: at least 1")
+    predictor = open_model(model, threads)
     found = find_sources(sources, as_run=as_run)
     if not found.sources:
         raise CorosegError(
@@ -128,7 +126,6 @@ def segment(
             f"({found.passed_over} other files passed over)"
         )
     request = Request(frame, spacing, as_run, any_modality, catheter, dicom)
-    predictor = Predictor(_model(model), threads=threads)
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
@@ -200,11 +197,6 @@ def evaluate(
 def _check_frame(frame: str) -> None:
     if frame not in {"best", "all"} and not (re.fullmatch("0*[1-9][0-9]{0,8}", frame)):
         raise UsageError(f"--frame {frame}: best, all, or a number counted from 1")
-
-
-def _model(model: str) -> str | Path:
-    """Return a path for what looks like one, else the name of a model in the package."""
-    return Path(model) if model.endswith(".onnx") or "/" in model else model
 
 
 def _counts(outcomes: "list[Outcome]", passed_over: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 from coroseg.errors import ConfigError, CorosegError, MissingPackageError
-from coroseg.terminal import FAILED, UsageError, say
+from coroseg.terminal import FAILED, UsageError, open_model, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,16 +183,10 @@ def _work(
 ) -> "Work":
     from coroseg.pacs.work import Work
     from coroseg.results import Request
-    from coroseg.segmentation.predictor import Predictor
 
     frame, model, threads, single_frames = options
-    if threads is not None and threads < 1:
-        raise UsageError(f"--threads {threads}: at least 1")
     request = Request(frame, spacing_mm=None, as_run=False, any_modality=False, dicom=True)
-    # What looks like a path is one, else the name of a model in the package.
-    is_path = model.endswith(".onnx") or "/" in model
-    predictor = Predictor(Path(model) if is_path else model, threads=threads)
-    return Work(out, request, predictor, archive, single_frames, report)
+    return Work(out, request, open_model(model, threads), archive, single_frames, report)
 
 
 def _say_problem(ended: "Ended") -> None:

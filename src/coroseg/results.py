@@ -10,9 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import AppendingTiffWriter
 from pydicom import Dataset
@@ -24,6 +22,7 @@ from coroseg.geometry.tree import VesselTree
 from coroseg.io.contour_files import contours_json, contours_svg
 from coroseg.io.files import explained
 from coroseg.io.overlay import draw_overlay
+from coroseg.io.png import write_png
 from coroseg.io.tree_files import branches_csv, stenoses_csv
 from coroseg.measuring import Catheter
 from coroseg.report.case.page import case_page
@@ -41,11 +40,6 @@ RUN_FILES = ("mask.tif", "overlay.png", "contours.json")
 _SEGMENTED = (*FRAME_FILES, *MEASURE_FILES, *RUN_FILES, SEG, SR)
 _CORRECTED = (*MEASURE_FILES, "overlay.png", SEG, SR)
 RESEARCH_ONLY = "Research software, not a medical device."
-PNG_SETTINGS = [
-    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
-    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
-]
-"""zlib's quickest level and one filter for all rows: half the time of the defaults."""
 
 Record = dict[str, Any]
 
@@ -158,8 +152,8 @@ def write_frame(
     the moving of the files was refused, without a record.
     """
     with _new_files(folder, record) as new:
-        _write_png(new / "mask.png", result.mask.view(np.uint8) * np.uint8(255))
-        _write_png(
+        write_png(new / "mask.png", result.mask.view(np.uint8) * np.uint8(255))
+        write_png(
             new / "probability.png",
             np.rint(result.probability * np.float32(65535)).astype(np.uint16),
         )
@@ -247,7 +241,7 @@ def write_run(
 def _write_overlay(
     folder: Path, image: Frame, contours: list[Contour], tree: VesselTree | None
 ) -> None:
-    _write_png(folder / "overlay.png", draw_overlay(image, contours, tree)[..., ::-1])
+    write_png(folder / "overlay.png", draw_overlay(image, contours, tree)[..., ::-1])
 
 
 def _write_measures(
@@ -268,11 +262,6 @@ def _write_measures(
 def _write_objects(folder: Path, objects: Mapping[str, Dataset]) -> None:
     for name, dataset in objects.items():
         dataset.save_as(folder / name, enforce_file_format=True)
-
-
-def _write_png(path: Path, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
-    _, content = cv2.imencode(".png", pixels, PNG_SETTINGS)
-    path.write_bytes(content.tobytes())
 
 
 @contextmanager

@@ -6,13 +6,23 @@ import numpy as np
 import pytest
 from drawn_tubes import Array, angiogram, centreline, chord_map, lumen, straight
 
-from coroseg.geometry.diameter import measure_all_diameters, measure_diameters
-from coroseg.geometry.imaging import TYPICAL_BLUR_PX, estimate_blur_px
-from coroseg.geometry.tree import Diameters
+from coroseg.geometry.diameter import measure_all_diameters
+from coroseg.geometry.imaging import TYPICAL_BLUR_PX, estimate_imaging
+from coroseg.geometry.tree import Centreline, Diameters
 
 SHAPE = (44, 110)
 PATH = straight((6, 17), (103, 25))
 INSIDE = slice(6, -6)
+
+
+def measure_diameters(
+    image: np.ndarray, mask: np.ndarray, line: Centreline, *, blur_px: float | None = None
+) -> Diameters:
+    return measure_all_diameters(image, mask, [line], blur_px=blur_px)[0]
+
+
+def estimate_blur_px(image: np.ndarray, mask: np.ndarray, lines: list[Centreline]) -> float:
+    return estimate_imaging(image, mask, lines).blur_px
 
 
 def constant(diameter: float, path: Array = PATH) -> Array:

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation
 
+from coroseg.simulation import run as simulate
+from coroseg.simulation.field import Field
 from coroseg.simulation.lesions import narrowed
 from coroseg.simulation.run import (
     SimulatedRun,
@@ -130,3 +132,44 @@ def marked(column: np.ndarray, row: np.ndarray) -> np.ndarray:
 def test_without_a_least_width_all_is_outlined() -> None:
     frame = draw_simulation(1, size=SIZE).frame(0)
     np.testing.assert_array_equal(frame.outlined, frame.truth.mask)
+
+
+@pytest.mark.parametrize("part", ["spilled_contrast", "blush"])
+def test_contrast_outside_the_vessels_darkens_a_frame_and_is_in_no_mask(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulation = draw_simulation(0, size=SIZE)
+    without_display = replace(simulation, exposure=replace(simulation.exposure, display=None))
+    monkeypatch.setattr(simulate, part, lambda *_: np.float32(0))
+    before = without_display.frame(0)
+    patch = np.zeros((SIZE, SIZE), np.float32)
+    patch[60:84, 60:84] = 2  # mm
+    monkeypatch.setattr(simulate, part, lambda *_: patch)
+    after = without_display.frame(0)
+    share = after.pixels[patch > 0].mean() / before.pixels[patch > 0].mean()
+    assert share < 0.95 * after.pixels[patch == 0].mean() / before.pixels[patch == 0].mean()
+    np.testing.assert_array_equal(after.truth.mask, before.truth.mask)
+
+
+def test_nothing_is_outlined_outside_the_field() -> None:
+    whole = draw_simulation(1, size=SIZE, least_mm=1.5)
+    narrow = replace(whole, exposure=replace(whole.exposure, field=Field((0.5, 0, 0, 0))))
+    assert whole.frame(0).outlined[:, : SIZE // 3].any()
+    assert not narrow.frame(0).outlined[:, : SIZE // 3].any()
+
+
+def test_the_catheter_fills_with_what_is_injected(monkeypatch: pytest.MonkeyPatch) -> None:
+    filled: list[float] = []
+
+    def attenuation(*given: object, contrast: float, iodine_per_mm: float) -> np.float32:
+        filled.append(contrast)
+        return np.float32(0)
+
+    monkeypatch.setattr(simulate, "catheter_attenuation", attenuation)
+    simulation = draw_simulation(0, frames=9, size=SIZE)
+    first, *_, later = (frame for frame in simulation.frames())
+    at_ostium = simulation.bolus.at(np.zeros(1), later.seconds)[0]
+    assert first.seconds == 0
+    assert filled[0] == pytest.approx(0.4)
+    assert filled[-1] == pytest.approx(at_ostium)
+    assert at_ostium > 0.4

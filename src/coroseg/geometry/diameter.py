@@ -35,13 +35,6 @@ MASK_ERROR_PX, MASK_ERROR = 1.0, 0.25
 """Standard deviation of a diameter that comes from the mask: 1 px, at least a quarter of it."""
 
 
-def measure_diameters(
-    image: Frame, mask: Mask, centreline: Centreline, *, blur_px: float | None = None
-) -> Diameters:
-    """Return the diameters of one centreline, as `measure_all_diameters` does."""
-    return measure_all_diameters(image, mask, [centreline], blur_px=blur_px)[0]
-
-
 def measure_all_diameters(
     image: Frame, mask: Mask, centrelines: Sequence[Centreline], *, blur_px: float | None = None
 ) -> list[Diameters]:

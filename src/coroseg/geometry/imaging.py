@@ -69,11 +69,6 @@ def estimate_imaging(
     return min(trials, key=lambda trial: trial[0])[1]
 
 
-def estimate_blur_px(image: Frame, mask: Mask, centrelines: Sequence[Centreline]) -> float:
-    """Return the standard deviation of the image's blur, as `estimate_imaging` does."""
-    return estimate_imaging(image, mask, centrelines).blur_px
-
-
 def _thick(cuts: Cuts) -> NDArray[np.intp]:
     """Return thick cross-sections, evenly spread."""
     rows = np.flatnonzero(~cuts.junction & (cuts.radius >= THICK_RADIUS_PX))

@@ -68,11 +68,8 @@ def stenosis_table(tree: VesselTree) -> Table:
 def stenosis_row(tree: VesselTree, stenosis: Stenosis) -> dict[str, Any]:
     """Return the row of one narrowing of the tree."""
     mm = mm_per_px(tree)
-    line = next(
-        branch.centreline for branch in tree.branches if branch.centreline.number == stenosis.branch
-    )
-    x, y = line.points[stenosis.minimum].tolist()
-    arc_px = float(line.arc_px[stenosis.minimum])
+    x, y = tree.place(stenosis).tolist()
+    arc_px = float(tree.branch_of(stenosis).centreline.arc_px[stenosis.minimum])
     lesions = tree.lesions
     values = (
         lesions.index(stenosis) + 1 if stenosis in lesions else 0,

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from PIL import Image
 
 from coroseg.io.files import write_whole
 from coroseg.report import phrases
+from coroseg.report.environment import template
 from coroseg.report.figures.captions import TITLES, caption, left_out
 from coroseg.report.methods import write_methods
 from coroseg.report.scoreboard import paper_order, scoreboard
@@ -44,15 +44,8 @@ def write_report(
     `tables` are titles with HTML fragments, trusted as they are; of `figures` the PNG files are
     shown, by their names. Everything is in the page: it loads nothing.
     """
-    environment = Environment(
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        loader=PackageLoader("coroseg.report"),
-    )
-    environment.filters["marked"] = _marked
-    page = environment.get_template("report.html.j2").render(
+    page = template("report.html.j2").render(
+        marked=_marked,
         facts=stored.facts,
         cells=stored.cells,
         models={model.name: model.label for model in stored.facts.models},

@@ -21,7 +21,7 @@ from coroseg.simulation.scene import Array, BranchTruth, FrameTruth, LesionTruth
 
 REACH_PX = 2.0
 LEAST_ALIGNED = 0.7
-"""Cosine of the angle between two branches from which they do not run the same way."""
+"""Cosine of the angle between two branches from which on they run the same way."""
 
 _FINER = 8
 

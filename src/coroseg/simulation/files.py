@@ -15,12 +15,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from coroseg.errors import OutputError
 from coroseg.io.files import explained
+from coroseg.io.png import write_png
 from coroseg.simulation.dicom import BITS, encode, write_xa
 from coroseg.simulation.run import SimulatedFrame, Simulation
 from coroseg.simulation.truth_file import TRUTH, Request, frame_record, head_record, read_truth
@@ -32,10 +32,6 @@ _FOLDERS = {
     "catheter": "catheters",
     "coverage": "coverages",
 }
-_PNG_SETTINGS = [
-    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
-    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
-]
 
 
 def is_finished(folder: Path, request: Request) -> bool:
@@ -111,7 +107,6 @@ def _write_pictures(
     for kind, pixels in pictures.items():
         name = f"{kind}.png" if request.frames == 1 else f"{_FOLDERS[kind]}/{number:03d}.png"
         (folder / name).parent.mkdir(exist_ok=True)
-        _, content = cv2.imencode(".png", pixels, _PNG_SETTINGS)
-        (folder / name).write_bytes(content.tobytes())
+        write_png(folder / name, pixels)
         files[kind] = name
     return files

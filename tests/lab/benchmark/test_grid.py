@@ -47,6 +47,11 @@ def test_a_model_can_be_added_to_a_benchmark(make_grid: Callable[..., Grid]) -> 
     assert len(make_grid(models=("cgnet", "unet")).cells) == 4
 
 
+def test_what_is_left_is_done_fold_by_fold(make_grid: Callable[..., Grid]) -> None:
+    left = [(cell.fold, cell.model) for cell in make_grid(models=("unet", "cgnet")).unfinished]
+    assert left == [(1, "unet"), (1, "cgnet"), (2, "unet"), (2, "cgnet")]
+
+
 def test_other_settings_are_refused_by_name(make_grid: Callable[..., Grid]) -> None:
     make_grid(epochs=1)
     with pytest.raises(ConfigError, match=r"other settings \(training\): restore them"):

@@ -11,7 +11,7 @@ from coroseg.geometry.tree import VesselTree
 from coroseg.report.case import words
 from coroseg.report.case.picture import vessel_picture
 from coroseg.report.case.plots import MAIN_BRANCHES, main_branches
-from coroseg.report.case.templates import template
+from coroseg.report.environment import template
 from coroseg.segmentation.contours import Contour
 
 

@@ -12,7 +12,7 @@ from coroseg.angiogram import Frame
 from coroseg.geometry.tree import Points, VesselTree
 from coroseg.io.overlay import ring_radius, to_gray
 from coroseg.report.case.plots import main_branches
-from coroseg.report.case.templates import template
+from coroseg.report.environment import template
 from coroseg.segmentation.contours import Contour
 
 _JPEG_QUALITY = 90

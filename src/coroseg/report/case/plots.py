@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from coroseg.geometry.tables import mm_per_px
 from coroseg.geometry.tree import Branch, Marks, Values, VesselTree
-from coroseg.report.case.templates import template
+from coroseg.report.environment import template
 
 MAIN_BRANCHES = 6
 """So many of the longest branches are plotted, and every other one with a lesion."""

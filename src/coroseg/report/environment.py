@@ -1,4 +1,4 @@
-"""The templates of a case's report, read and compiled once."""
+"""The templates of the reports, read and compiled once."""
 
 from functools import cache
 
