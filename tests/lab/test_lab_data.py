@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from coroseg.datasets.manifest import Sample, read_manifest
 from coroseg.errors import ConfigError, DataError
 from coroseg.lab.augment import Augment
 from coroseg.lab.config import Augmentation, Source
-from coroseg.lab.data import EpochSampler, VesselImages, fit_square, read_sources
+from coroseg.lab.data import EpochSampler, Portion, VesselImages, fit_square, read_sources
 from coroseg.lab.module import resize_back
 
 SIZE = 32
@@ -26,7 +27,7 @@ def samples(make_data: Callable[..., Path]) -> list[Sample]:
 
 def images(samples: list[Sample], *, seed: int = 0, augmented: bool = True) -> VesselImages:
     augment = Augment(Augmentation(), SIZE) if augmented else None
-    return VesselImages(samples, SIZE, augment=augment, seed=seed)
+    return VesselImages([Portion(samples)], SIZE, augment=augment, seed=seed)
 
 
 def same(a: tuple[torch.Tensor, ...], b: tuple[torch.Tensor, ...]) -> bool:
@@ -151,16 +152,38 @@ def test_the_order_depends_on_the_seed(samples: list[Sample]) -> None:
     assert first == again != other
 
 
-def test_sources_are_filtered_by_split_and_repeated(samples: list[Sample], tmp_path: Path) -> None:
+def test_sources_are_filtered_by_split(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("image,mask,split\na,1,train\nb,2,val\nc,3,train\n")
     manifest = tmp_path / "m.csv"
     found = read_sources(
         [Source(manifest=manifest, split="train", repeat=2), Source(manifest=manifest)]
     )
-    assert [s.image.name for s in found] == ["a", "c", "a", "c", "a", "b", "c"]
+    assert [[s.image.name for s in portion.samples] for portion in found] == [
+        ["a", "c"],
+        list("abc"),
+    ]
+    assert [len(portion) for portion in found] == [4, 3]
     with pytest.raises(ConfigError, match=r"m\.csv: no image of split 'test'"):
         read_sources([Source(manifest=manifest, split="test")])
     assert read_sources([]) == []
+
+
+@pytest.mark.parametrize(("count", "repeat"), [(5, 1.0), (5, 3.0), (5, 0.4), (5, 1.5), (7, 0.1)])
+def test_a_portion_shows_all_its_samples_equally_often(count: int, repeat: float) -> None:
+    samples = [Sample(Path(f"{k}.png"), Path(f"{k}_mask.png")) for k in range(count)]
+    portion = Portion(samples, repeat)
+    assert len(portion) == pytest.approx(count * repeat, abs=1)
+    shown = Counter(
+        portion.at(epoch, draw) for epoch in range(2 * count) for draw in range(len(portion))
+    )
+    assert shown == dict.fromkeys(samples, 2 * len(portion))
+
+
+def test_a_fraction_shows_other_images_in_the_next_epoch(samples: list[Sample]) -> None:
+    whole, part = images(samples, augmented=False), VesselImages([Portion(samples, 0.4)], SIZE)
+    assert len(part) == 2
+    for k in range(8):
+        assert same(part[k // 2, k % 2], whole[0, k % 5])
 
 
 def test_a_bad_mask_is_named_when_it_is_read(samples: list[Sample]) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from coroseg.datasets.manifest import read_manifest
 from coroseg.lab.config import Config
-from coroseg.lab.data import VesselImages
+from coroseg.lab.data import Portion, VesselImages
 from coroseg.lab.module import Indexed, Training
 
 RATE, DECAY = 0.02, 0.5
@@ -72,7 +72,7 @@ def validation_dice(config: Config, weight: float) -> float:
     module = module_of(config, weight).eval()
     logged: dict[str, object] = {}
     module.log = lambda name, value, **_: logged.update({name: value})  # type: ignore[method-assign]
-    images = Indexed(VesselImages(module._validation, config.data.size))
+    images = Indexed(VesselImages([Portion(module._validation)], config.data.size))
     with torch.no_grad():
         for batch in torch.utils.data.DataLoader(images, batch_size=2):
             module.validation_step(batch, 0)

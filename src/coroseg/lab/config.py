@@ -23,11 +23,14 @@ class Section(BaseModel):
 
 
 class Source(Section):
-    """Images of one manifest: those of `split`, or all; each `repeat` times an epoch."""
+    """Images of one manifest: those of `split`, or all; each `repeat` times an epoch.
+
+    A `repeat` below 1 shows that fraction an epoch, the next one in the next epoch.
+    """
 
     manifest: Path
     split: str | None = None
-    repeat: Count = 1
+    repeat: Positive = 1.0
 
 
 class Data(Section):

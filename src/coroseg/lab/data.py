@@ -1,7 +1,9 @@
 """Samples as tensors: decoded once, augmented anew each epoch, the same for the same seed."""
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -19,7 +21,23 @@ from coroseg.lab.augment import Augment
 from coroseg.lab.config import Source
 
 Key = tuple[int, int]
-"""(epoch, index): which draw of which sample."""
+"""(epoch, index): which draw of an epoch."""
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Samples shown `repeat` times an epoch: in turn, each epoch going on where the last ended."""
+
+    samples: Sequence[Sample]
+    repeat: float = 1.0
+
+    def __len__(self) -> int:
+        """Return the number of draws in an epoch."""
+        return math.ceil(len(self.samples) * self.repeat)
+
+    def at(self, epoch: int, draw: int) -> Sample:
+        """Return what the epoch's draw number `draw` shows."""
+        return self.samples[(epoch * len(self) + draw) % len(self.samples)]
 
 
 class VesselImages(Dataset[tuple[Tensor, Tensor]]):
@@ -30,24 +48,31 @@ class VesselImages(Dataset[tuple[Tensor, Tensor]]):
     """
 
     def __init__(
-        self, samples: Sequence[Sample], size: int, *, augment: Augment | None = None, seed: int = 0
+        self,
+        portions: Sequence[Portion],
+        size: int,
+        *,
+        augment: Augment | None = None,
+        seed: int = 0,
     ) -> None:
-        self.samples = list(samples)
         self._augment = augment
         self._seed = seed
-        places = {sample: place for place, sample in enumerate(dict.fromkeys(self.samples))}
-        self._places = [places[sample] for sample in self.samples]
-        self._pixels = torch.zeros((len(places), 2, size, size), dtype=torch.uint8)
-        shown = track(places.items(), "decoding images", disable=not sys.stderr.isatty())
+        self._draws = [(portion, k) for portion in portions for k in range(len(portion))]
+        samples = dict.fromkeys(sample for portion in portions for sample in portion.samples)
+        self._places = {sample: place for place, sample in enumerate(samples)}
+        self._pixels = torch.zeros((len(samples), 2, size, size), dtype=torch.uint8)
+        shown = track(self._places.items(), "decoding images", disable=not sys.stderr.isatty())
         for sample, place in shown:
             self._pixels[place] = _decode(sample, size)
 
     def __len__(self) -> int:
-        return len(self.samples)
+        return len(self._draws)
 
     def __getitem__(self, key: Key) -> tuple[Tensor, Tensor]:
         epoch, index = key
-        image, mask = torch.split(self._pixels[self._places[index]].float() / 255, 1)
+        portion, draw = self._draws[index]
+        place = self._places[portion.at(epoch, draw)]
+        image, mask = torch.split(self._pixels[place].float() / 255, 1)
         if self._augment is None:
             return image, mask
         with torch.random.fork_rng(devices=[]):
@@ -63,12 +88,12 @@ class EpochSampler(DistributedSampler[tuple[Tensor, Tensor]]):
             yield self.epoch, index  # type: ignore[misc]
 
 
-def read_sources(sources: Sequence[Source]) -> list[Sample]:
-    """Return the samples of all sources, repeated as they say.
+def read_sources(sources: Sequence[Source]) -> list[Portion]:
+    """Return the samples of each source.
 
     Raises `ConfigError` for a source that has no sample of its split.
     """
-    samples: list[Sample] = []
+    portions = []
     for source in sources:
         found = [
             sample
@@ -77,8 +102,8 @@ def read_sources(sources: Sequence[Source]) -> list[Sample]:
         ]
         if not found:
             raise ConfigError(f"{source.manifest}: no image of split {source.split!r}")
-        samples += found * source.repeat
-    return samples
+        portions.append(Portion(found, source.repeat))
+    return portions
 
 
 def fit_square(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:

@@ -21,7 +21,7 @@ from coroseg.lab.augment import Augment
 from coroseg.lab.checkpoint import Provenance, network_weights, read_checkpoint
 from coroseg.lab.config import Config
 from coroseg.lab.curves import Curves
-from coroseg.lab.data import EpochSampler, VesselImages, read_sources
+from coroseg.lab.data import EpochSampler, Portion, VesselImages, read_sources
 from coroseg.lab.models.network import Network, build_model
 from coroseg.lab.module import Indexed, Training
 
@@ -58,12 +58,12 @@ def train(config: Config, out: Path, *, resume: bool = False) -> TrainingResult:
     if config.training.threads:
         torch.set_num_threads(config.training.threads)
     lightning.seed_everything(config.seed, workers=True, verbose=False)
-    train_samples = read_sources(config.data.train)
-    validation_samples = read_sources(config.data.validation)
+    portions = read_sources(config.data.train)
+    validation_samples = [s for p in read_sources(config.data.validation) for s in p.samples]
     size = config.data.size
     augment = Augment(config.augmentation, size)
-    images = VesselImages(train_samples, size, augment=augment, seed=config.seed)
-    validation = Indexed(VesselImages(validation_samples, size))
+    images = VesselImages(portions, size, augment=augment, seed=config.seed)
+    validation = Indexed(VesselImages([Portion(validation_samples)], size))
     module = Training(_start(config, pretrained=not checkpoint), config, validation_samples)
     keep_best = _keeper(out, BEST, monitor="val_dice") if validation_samples else None
     trainer = _trainer(config, out, keep_best)
