@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 import onnxruntime
 
+from coroseg.batch import process
 from coroseg.io.sources import find_sources
-from coroseg.pipeline import process
 from coroseg.results import Request
 from coroseg.segmentation.predictor import Predictor, to_network
 from coroseg.simulation.run import simulate_run

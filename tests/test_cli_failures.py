@@ -361,11 +361,11 @@ def test_ctrl_c_in_a_process(tmp_path: Path, model: Path) -> None:
     assert line.startswith("interrupted:")
     with (out / "summary.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert 5 < len(rows) < 1000
+    assert 1 <= len(rows) < 1000
     assert {row["status"] for row in rows} == {"ok"}
     finished = {row["name"] for row in rows}
     found = names(out) - {"summary.csv"}
-    # The signal may fall between handing a result to its writer and noting that this was done.
+    # The signal may fall between a result and the note of it: one waits and one is begun by each.
     assert finished <= found
-    assert len(found - finished) <= 1
+    assert len(found - finished) <= 2 * (os.cpu_count() or 1)
     assert all(names(out / name) == FRAME_FILES | MEASURE_FILES for name in found)

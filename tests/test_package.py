@@ -14,12 +14,16 @@ import coroseg
 PACKAGE = Path(coroseg.__file__).parent
 
 LAYERS = (
-    {"errors"},
+    {"errors", "logs"},
     {"spacing"},
     {"angiogram", "metrics"},
     {"io", "segmentation", "geometry", "simulation"},
     {"datasets", "report", "evaluation", "deidentify"},
-    {"measuring", "dicom_results", "results", "corrected", "summary", "pipeline", "lab", "pacs"},
+    {
+        *("measuring", "dicom_results", "results", "corrected", "pipeline"),
+        *("summary", "summary_table"),
+        *("workers", "batch", "lab", "pacs"),
+    },
     {
         *("demo", "web", "terminal"),
         *("cli", "cli_data", "cli_deidentify", "cli_lab", "cli_measure", "cli_pacs"),

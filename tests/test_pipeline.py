@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import nibabel as nib
 import numpy as np
 import pytest
@@ -14,10 +15,10 @@ from numpy.typing import NDArray
 
 from coroseg import measuring, pipeline
 from coroseg import results as results_module
+from coroseg.batch import process
 from coroseg.errors import DataError, OutputError
 from coroseg.io.sources import find_sources
 from coroseg.measuring import Catheter
-from coroseg.pipeline import process
 from coroseg.results import Request
 from coroseg.segmentation.predictor import Predictor
 from coroseg.summary import COLUMNS as SUMMARY_COLUMNS
@@ -71,10 +72,20 @@ def folder(tmp_path: Path) -> Path:
 
 
 def ran(source: Path, out: Path, predictor: Predictor, **options: Any) -> list[Outcome]:
-    """Process what is below `source`; options are those of the request and of `process`."""
+    """Process what is below `source`; options are those of the request and of `process`.
+
+    The outcomes are those that are reported, with their records, in the order of the sources.
+    """
     asked = {name: options.pop(name) for name in vars(REQUEST) if name in options}
     sources = find_sources([source], as_run=bool(asked.get("as_run"))).sources
-    return process(sources, out, replace(REQUEST, **asked), predictor, **options)
+    heard: list[Outcome] = []
+    returned = process(
+        sources, out, replace(REQUEST, **asked), predictor, report=heard.append, **options
+    )
+    assert [outcome.source for outcome in returned] == sources
+    heard.sort(key=lambda outcome: sources.index(outcome.source))
+    assert returned == [replace(outcome, record=None) for outcome in heard]
+    return heard
 
 
 def statuses(outcomes: list[Outcome]) -> dict[str, str]:
@@ -112,11 +123,7 @@ def test_every_source_has_its_results_and_its_row(tmp_path: Path, predictor: Wat
     write_png(tmp_path / "in" / "z.png")
     write_run(tmp_path / "in" / "sub" / "run.dcm", ImagerPixelSpacing=[0.5, 0.2])
     (tmp_path / "in" / "empty.png").touch()
-    heard: list[Outcome] = []
-    outcomes = ran(tmp_path / "in", tmp_path / "out", predictor, report=heard.append)
-    # A failure is heard of at once, a result when it is written; the end is in natural order.
-    assert {id(outcome) for outcome in heard} == {id(outcome) for outcome in outcomes}
-    assert len(heard) == 3
+    outcomes = ran(tmp_path / "in", tmp_path / "out", predictor)
     assert list(statuses(outcomes).items()) == [("empty", "failed"), ("sub/run", "ok"), ("z", "ok")]
     assert_whole(tmp_path / "out" / "z")
     assert_whole(tmp_path / "out" / "sub" / "run")
@@ -208,7 +215,6 @@ def test_a_frame_that_is_bad_fails_the_run_where_it_is_needed(
     ("function", "error"),
     [
         ("load", ZeroDivisionError("of our own")),
-        ("load", MemoryError()),
         ("segment", RecursionError("of our own")),
         ("write_frame", TypeError("of our own")),
     ],
@@ -225,6 +231,24 @@ def test_an_error_of_our_own_stops_no_other_source(
     assert reason.startswith(f"{folder / 'c.png'}: an error of coroseg's own, please report it")
     assert repr(error) in reason
     assert [row["status"] for row in rows_in(folder.parent / "out")].count("failed") == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("bad allocation"),
+        cv2.error("OpenCV(4.12) error: (-4:Insufficient memory) Failed to allocate 9 bytes"),
+    ],
+)
+def test_a_source_that_needs_too_much_memory_says_so(
+    folder: Path, predictor: Watched, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(pipeline, "load", failing_for("c.png", pipeline.load, error))
+    outcomes = ran(folder, folder.parent / "out", predictor)
+    assert statuses(outcomes) == dict.fromkeys("abde", "ok") | {"c": "failed"}
+    reason = "needs more memory than it may have: see --memory-limit"
+    assert outcomes[2].reason == f"{folder / 'c.png'}: {reason}"
 
 
 def test_what_cannot_be_measured_keeps_its_mask_and_says_why(

@@ -1,6 +1,5 @@
 """The command line: one function a command, each a thin layer over the package."""
 
-import logging
 import re
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from coroseg.cli_measure import catheter_of, measure
 from coroseg.cli_pacs import pacs_app
 from coroseg.cli_simulate import simulate
 from coroseg.errors import CorosegError
+from coroseg.logs import quieten
 from coroseg.terminal import FAILED, INTERRUPTED, USAGE, UsageError, console, open_model, say
 
 if TYPE_CHECKING:
@@ -38,9 +38,7 @@ for command in (measure, deidentify, train, benchmark, export, simulate):
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit status."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    # Of odd values, which are used, mended or refused. Its level is set anew by its import.
-    logging.getLogger("pydicom").addFilter(lambda said: said.levelno >= logging.ERROR)
+    quieten()
     try:
         status = app(
             sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value"
@@ -70,6 +68,9 @@ def segment(
     calibrate_catheter: str | None = None,
     catheter_points: str | None = None,
     threads: int | None = None,
+    time_limit: float = 600,
+    memory_limit: int | None = None,
+    summary: Path | None = None,
     any_modality: Annotated[bool, Parameter(negative="")] = False,
     dicom: Annotated[bool, Parameter(negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
@@ -97,7 +98,14 @@ def segment(
     catheter_points
         Two points on the catheter's shaft, X1,Y1,X2,Y2 in pixels, where it is not found by itself.
     threads
-        Threads of the network; all processors unless given.
+        Processors to use; all unless given. Several sources are done at a time, one on each.
+    time_limit
+        Seconds that a source may take before it is cut off, where there are several.
+    memory_limit
+        MB that the process of a source may take up, where there are several; four fifths of the
+        machine's memory, shared by the processes, unless given. Linux only.
+    summary
+        CSV or Parquet file (.parquet) for a row a source, in place of summary.csv in the folder.
     any_modality
         Read DICOM images that are no X-ray angiograms too.
     dicom
@@ -105,12 +113,15 @@ def segment(
     overwrite
         Do again what is finished.
     """
+    from coroseg.batch import process
     from coroseg.io.sources import find_sources
-    from coroseg.pipeline import process
     from coroseg.results import Request
     from coroseg.summary import SUMMARY, Outcome
+    from coroseg.workers import Limits
 
     _check_frame(frame)
+    if not (time_limit > 0 and (memory_limit is None or memory_limit > 0)):
+        raise UsageError("--time-limit, --memory-limit: more than 0")
     catheter = catheter_of(calibrate_catheter, catheter_points, spacing)
     if catheter and frame == "all":
         raise UsageError("--calibrate-catheter: measures are of one frame, not of --frame all")
@@ -139,10 +150,20 @@ def segment(
             if outcome.reason:
                 say(f"{outcome.status}: {outcome.reason}")
 
+        several = len(found.sources) > 1
+        workers = min(predictor.threads, len(found.sources)) if several else 0
         outcomes = process(
-            found.sources, out, request, predictor, overwrite=overwrite, report=report
+            found.sources,
+            out,
+            request,
+            predictor,
+            overwrite=overwrite,
+            workers=workers,
+            limits=Limits.shared(workers, time_limit, memory_limit) if several else None,
+            summary=summary,
+            report=report,
         )
-    print(_counts(outcomes, found.passed_over), f"-> {out / SUMMARY}")
+    print(_counts(outcomes, found.passed_over), f"-> {summary or out / SUMMARY}")
     return FAILED if any(outcome.status == "failed" for outcome in outcomes) else 0
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
+from coroseg.batch import process
 from coroseg.errors import CorosegError, OutputError
 from coroseg.io.files import write_whole
 from coroseg.io.sources import find_sources
-from coroseg.pipeline import process
-from coroseg.results import RESEARCH_ONLY, Request
+from coroseg.results import RESEARCH_ONLY, Request, read_record
 from coroseg.segmentation.predictor import Predictor
 from coroseg.simulation.files import RUN, write_run
 from coroseg.simulation.run import draw_simulation
@@ -35,13 +35,13 @@ def run_demo(out: Path) -> Iterator[str]:
     request = Request(frame="best", spacing_mm=None, as_run=False, any_modality=False)
     found = find_sources([path])
     (outcome,) = process(found.sources, out, request, Predictor(), overwrite=True)
-    if outcome.record is None:
-        raise CorosegError(outcome.reason)
     folder = out / outcome.source.name
+    record = read_record(folder)
+    if outcome.status != "ok" or record is None:
+        raise CorosegError(outcome.reason)
     for file in sorted(folder.iterdir()):
         yield str(file)
     yield str(out / SUMMARY)
-    record = outcome.record
     row_mm, column_mm = record["spacing_mm"]
     yield (
         f"frame {record['frame']} of {record['frames']} shows most vessel: "

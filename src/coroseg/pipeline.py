@@ -1,20 +1,16 @@
-"""The one path from sources to their results: read, segment, write; a bad source stops no other."""
+"""The one path of a source: read, segment, measure, write; how it ended, whatever happens."""
 
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coroseg.angiogram import Angiogram
 from coroseg.dicom_results import NO_DICOM, RunObjects, frame_objects, origin_or_reason
-from coroseg.errors import CorosegError, NotAnAngiogramError, OutputError
-from coroseg.io.ahead import FramesAhead, ahead
+from coroseg.errors import CorosegError, NotAnAngiogramError
+from coroseg.io.ahead import FramesAhead
 from coroseg.io.dicom.derived import Origin
-from coroseg.io.files import sha256_of, write_whole
+from coroseg.io.files import sha256_of
 from coroseg.io.load import load
 from coroseg.io.sources import Source
 from coroseg.measuring import PROBLEMS, Catheter, Record, measure_frame
@@ -29,151 +25,63 @@ from coroseg.results import (
 )
 from coroseg.segmentation.predictor import Predictor
 from coroseg.segmentation.segment import Segmentation, segment, segment_all
-from coroseg.summary import SUMMARY, Outcome, rows_in, write_summary
-
-AHEAD = 2
-"""Sources that are read, or written, beside the one that the network is busy with."""
+from coroseg.summary import Outcome
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Opened:
-    """A source when its turn comes: its run, or the record of results that are there already."""
+class Job:
+    """What is asked of every source. The results of each go into its own folder below `out`."""
 
-    record: Record
-    run: Angiogram | None
-    catheter: Catheter | None = None
-    origin: Origin | None = None
+    out: Path
+    request: Request
+    overwrite: bool = False
 
 
-def process(
-    sources: Sequence[Source],
-    out: Path,
-    request: Request,
-    predictor: Predictor,
-    *,
-    overwrite: bool = False,
-    report: Callable[[Outcome], None] = lambda _: None,
-) -> list[Outcome]:
-    """Segment every source into its folder below `out`; return how each ended.
+def do(source: Source, job: Job, predictor: Predictor) -> Outcome:
+    """Write the results of a source, unless they are there already; return how it ended.
 
-    Sources are read and results written beside the network. `report` hears of each outcome as it
-    comes. However this ends, `summary.csv` in `out` has a row for each of them, in the order of
-    the sources, after the rows of other sources that it had. Raises `OutputError` where nothing
-    can be written to `out`, or where its `summary.csv` is another's.
+    Raises nothing but what ends the whole work, such as Ctrl-C.
     """
-    check_writable(out)
-    rows_in(out / SUMMARY)  # what cannot be added to is found before the work, not after it
-    order = {source: index for index, source in enumerate(sources)}
-    ledger = _Ledger(report)
-    open_one = partial(_open, out=out, request=request, predictor=predictor, overwrite=overwrite)
+    folder, request = job.out / source.name, job.request
     try:
-        with ThreadPoolExecutor(1) as writer:
-            for source, opening in zip(sources, ahead(open_one, sources, AHEAD), strict=True):
-                try:
-                    opened = opening.result()
-                    if opened.run is None:
-                        ledger.add(_success(source, opened.record, repeated=True))
-                    else:
-                        write = _segment(opened, out / source.name, predictor, writer)
-                        ledger.writes.append((source, write))
-                except Exception as error:  # noqa: BLE001  # a bad source stops no other
-                    ledger.fail(source, error)
-                ledger.collect(at_most=AHEAD)
-                if ledger.refused:
-                    check_writable(out)  # or no other source needs a try
-    finally:
-        ledger.collect(at_most=0)  # the writer has ended, whatever ended the loop
-        ledger.outcomes.sort(key=lambda outcome: order[outcome.source])
-        write_summary(out / SUMMARY, ledger.outcomes)
-    return ledger.outcomes
+        sha256 = sha256_of(source.path)
+        if not job.overwrite:
+            finished = finished_record(folder, sha256, predictor.info, request)
+            if finished:
+                return _success(source, finished, repeated=True)
+        run = load(
+            source.path,
+            spacing_mm=request.spacing_mm,
+            any_modality=request.any_modality,
+            as_run=request.as_run,
+        )
+        record = run_record(run, sha256, predictor.info, request)
+        origin = origin_or_reason(source.path, predictor.info, record) if request.dicom else None
+        single = len(run.frames) == 1
+        run = replace(run, frames=[run.frames[0]] if single else FramesAhead(run.frames))
+        if request.frame == "all":
+            objects = RunObjects(origin) if origin else None
+            results = segment_all(run, predictor)
+            record = write_run(folder, results, record, time.perf_counter(), objects)
+        else:
+            result = _segment(run, record, request.frame, predictor)
+            record = _measure_and_write(folder, result, record, request.catheter, origin)
+        return _success(source, record)
+    except Exception as error:  # noqa: BLE001  # a bad source stops no other
+        return _failure(source, error)
 
 
-@dataclass
-class _Ledger:
-    """How sources ended, and those whose results are being written, the oldest first.
-
-    `refused` is whether the system refused to write any.
-    """
-
-    report: Callable[[Outcome], None]
-    outcomes: list[Outcome] = field(default_factory=list)
-    writes: deque[tuple[Source, Future[Record]]] = field(default_factory=deque)
-    refused: bool = False
-
-    def add(self, outcome: Outcome) -> None:
-        """Enter how a source ended, and report it."""
-        self.outcomes.append(outcome)
-        self.report(outcome)
-
-    def fail(self, source: Source, error: BaseException) -> None:
-        """Enter a source that raised `error`."""
-        self.refused = self.refused or isinstance(error, OutputError)
-        self.add(_failure(source, error))
-
-    def collect(self, at_most: int) -> None:
-        """Wait for the oldest results, until those of `at_most` sources are left."""
-        while len(self.writes) > at_most:
-            source, write = self.writes[0]
-            error = write.exception()
-            self.writes.popleft()  # not before: Ctrl-C may end the waiting
-            if error:
-                self.fail(source, error)
-            else:
-                self.add(_success(source, write.result()))
-
-
-def check_writable(out: Path) -> None:
-    """Raise `OutputError` unless a file can be written to `out`; the folder is made if need be."""
-    probe = out / ".coroseg-probe"
-    with write_whole(probe) as temporary:
-        temporary.write_bytes(bytes(4096))
-    probe.unlink()
-
-
-def _open(
-    source: Source, *, out: Path, request: Request, predictor: Predictor, overwrite: bool
-) -> _Opened:
-    """Return the source's run and the start of its record, or the record that is there already."""
-    sha256 = sha256_of(source.path)
-    if not overwrite:
-        record = finished_record(out / source.name, sha256, predictor.info, request)
-        if record:
-            return _Opened(record, run=None)
-    run = load(
-        source.path,
-        spacing_mm=request.spacing_mm,
-        any_modality=request.any_modality,
-        as_run=request.as_run,
-    )
-    record = run_record(run, sha256, predictor.info, request)
-    single = len(run.frames) == 1
-    frames = [run.frames[0]] if single else FramesAhead(run.frames)
-    origin = origin_or_reason(source.path, predictor.info, record) if request.dicom else None
-    return _Opened(record, replace(run, frames=frames), request.catheter, origin)
-
-
-def _segment(
-    opened: _Opened, folder: Path, predictor: Predictor, writer: ThreadPoolExecutor
-) -> Future[Record]:
-    """Return the writing of the source's results, which may still go on."""
-    run, record = opened.run, opened.record
-    if run is None:
-        raise ValueError("results that are there already are not made again")
+def _segment(run: Angiogram, record: Record, frame: str, predictor: Predictor) -> Segmentation:
+    """Return the vessels of the frame asked for; what is recorded of them is added to `record`."""
     start = time.perf_counter()
-    if record["request"]["frame"] == "all":
-        done: Future[Record] = Future()
-        objects = RunObjects(opened.origin) if opened.origin else None
-        done.set_result(write_run(folder, segment_all(run, predictor), record, start, objects))
-        return done
-    frame = record["request"]["frame"]
     result = segment(run, frame=frame if frame == "best" else int(frame), predictor=predictor)
     curve = result.vessel_curve
     record |= frame_record(result)
     record["vessel_curve"] = None if curve is None else [round(score, 6) for score in curve]
     record["seconds"] = round(time.perf_counter() - start, 4)
-    return writer.submit(_measure_and_write, folder, result, record, opened.catheter, opened.origin)
+    return result
 
 
 def _measure_and_write(
@@ -183,7 +91,7 @@ def _measure_and_write(
     catheter: Catheter | None,
     origin: Origin | None,
 ) -> Record:
-    """Measure the frame beside the network's next one, and write all its results.
+    """Measure the frame and write all its results.
 
     An error of our own loses the measures, not the mask; its record says so and is not finished.
     """
@@ -216,6 +124,9 @@ def _failure(source: Source, error: BaseException) -> Outcome:
         return Outcome(source, "skipped", str(error))
     if isinstance(error, CorosegError):
         return Outcome(source, "failed", str(error))
+    if isinstance(error, MemoryError) or "alloc" in str(error):  # as OpenCV and ONNX Runtime say it
+        reason = f"{source.path}: needs more memory than it may have: see --memory-limit"
+        return Outcome(source, "failed", reason)
     _log.error("%s: an error of coroseg's own", source.path, exc_info=error)
     reason = f"{source.path}: an error of coroseg's own, please report it: {error!r}"
     return Outcome(source, "failed", reason)

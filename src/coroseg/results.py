@@ -1,7 +1,6 @@
 """One source's results: the files of its folder, written whole, and the record of them."""
 
 import json
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from coroseg.errors import OutputError
 from coroseg.geometry.tree import VesselTree
 from coroseg.io.contour_files import contours_json, contours_svg
 from coroseg.io.files import explained
+from coroseg.io.leftovers import temporary_beside
 from coroseg.io.overlay import draw_overlay
 from coroseg.io.png import write_png
 from coroseg.io.tree_files import branches_csv, stenoses_csv
@@ -273,8 +273,7 @@ def _new_files(folder: Path, record: Record, names: Sequence[str] = _SEGMENTED) 
     """
     with explained(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".coroseg-", dir=folder.parent) as temporary:
-            new = Path(temporary)
+        with temporary_beside(folder) as new:
             yield new
             (new / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
             folder.mkdir(exist_ok=True)

@@ -1,29 +1,30 @@
-"""How sources ended, a row each: `summary.csv`."""
+"""How sources ended, a row each: `summary.csv`, or a Parquet file."""
 
-import csv
+import errno
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from types import TracebackType
+from typing import Any, Literal, Self
 
-from coroseg.errors import OutputError
 from coroseg.io.files import explained, write_whole
 from coroseg.io.sources import Source
 from coroseg.measuring import Record
+from coroseg.summary_table import (
+    COLUMNS,
+    Row,
+    as_utf8,
+    check_parquet,
+    csv_line,
+    read_csv,
+    read_parquet,
+    write_parquet,
+)
+
+__all__ = ["COLUMNS", "SUMMARY", "Outcome", "SummaryWriter", "rows_in", "write_summary"]
 
 SUMMARY = "summary.csv"
-COLUMNS = (
-    "name", "source", "status", "reason", "frame", "frames", "rows", "columns", "spacing_row_mm",
-    "spacing_column_mm", "spacing_source", "threshold", "vessel_area_px", "vessel_area_mm2",
-    "flags", "seconds", "branches", "lesions", "not_counted", "tightest_percent",
-    "tightest_diameter_px", "tightest_diameter_mm", "measure_seconds",
-)  # fmt: skip
-
-_CSV: Final[dict[str, Any]] = {
-    "newline": "",
-    "encoding": "utf-8",
-    "errors": "surrogateescape",  # as Python reads the names of files that are not UTF-8
-}
 
 
 @dataclass(frozen=True)
@@ -40,29 +41,90 @@ class Outcome:
     repeated: bool = False
 
 
+class SummaryWriter:
+    """A context in which `add` appends a row at once, so that a kill loses none that is whole.
+
+    When the context ends, by an error too, the file is written anew: one row a source, its last.
+    Rows stay where the file had them, new ones follow, and those of `order` are in its order
+    among themselves. A path that ends with `.parquet` becomes a Parquet file at the end; till then
+    the rows are in a hidden CSV file beside it, where the next writer finds them after a kill.
+
+    Raises `MissingPackageError` where Parquet cannot be written; entering raises `OutputError` for
+    a file that cannot be written or is no summary of this version's, and so does `add` for what
+    the system refuses.
+    """
+
+    def __init__(self, path: Path, order: Sequence[Source] = ()) -> None:
+        self._path = path
+        self._parquet = path.suffix.lower() == ".parquet"
+        if self._parquet:
+            check_parquet()
+        self._journal = path.with_name(f".{path.name}.csv") if self._parquet else path
+        self._order = {self._text(source.name.as_posix()): i for i, source in enumerate(order)}
+        self._lines: dict[str, bytes] = {}  # a name's row: little, however much its record holds
+        self._file = -1
+
+    def __enter__(self) -> Self:
+        rows = read_parquet(self._path) if self._parquet else []
+        for row in rows + read_csv(self._journal):
+            self._lines[row["name"]] = csv_line(row.values())
+        self._write_journal()
+        with explained(self._journal):
+            self._file = os.open(self._journal, os.O_WRONLY | os.O_APPEND)
+        return self
+
+    def add(self, outcome: Outcome) -> None:
+        """Append how a source ended."""
+        values = _row(outcome)
+        row = [self._text(values.get(column, "")) for column in COLUMNS]
+        line = csv_line(row)
+        with explained(self._journal):
+            size = os.fstat(self._file).st_size
+            if os.write(self._file, line) < len(line):
+                os.ftruncate(self._file, size)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._lines[row[0]] = line
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        os.close(self._file)
+        self._sort()
+        self._write_journal()
+        if self._parquet:
+            write_parquet(self._path, read_csv(self._journal))
+            self._journal.unlink()
+
+    def _sort(self) -> None:
+        """Put the rows of `order` in its order, at the places that they have among all rows."""
+        asked = iter(sorted(self._order.keys() & self._lines.keys(), key=self._order.__getitem__))
+        names = [next(asked) if name in self._order else name for name in self._lines]
+        self._lines = {name: self._lines[name] for name in names}
+
+    def _write_journal(self) -> None:
+        with write_whole(self._journal) as temporary:
+            temporary.write_bytes(b"".join((csv_line(COLUMNS), *self._lines.values())))
+
+    def _text(self, value: Any) -> str:
+        return as_utf8(value) if self._parquet else str(value)
+
+
 def write_summary(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """Write a row an outcome to the CSV file `path`, after the rows of other sources it had."""
-    rows = {row["name"]: row for row in rows_in(path)}
-    rows |= {row["name"]: row for row in map(_row, outcomes)}
-    with write_whole(path) as temporary, temporary.open("w", **_CSV) as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="")
-        writer.writeheader()
-        writer.writerows(rows.values())
+    """Write a row an outcome to `path`, in their order, beside the rows of other sources."""
+    with SummaryWriter(path, [outcome.source for outcome in outcomes]) as summary:
+        for outcome in outcomes:
+            summary.add(outcome)
 
 
-def rows_in(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a summary, none where there is no file yet.
+def rows_in(path: Path) -> list[Row]:
+    """Return the rows of a CSV summary, none where there is no file yet.
 
     Raises `OutputError` for a file that is no summary of this version's.
     """
-    if not path.exists():
-        return []
-    with explained(path), path.open(**_CSV) as file:
-        reader = csv.DictReader(file)
-        columns, rows = tuple(reader.fieldnames or ()), list(reader)
-    if columns != COLUMNS or any(None in row for row in rows):
-        raise OutputError(f"{path}: was not written by this version: move it, or use another --out")
-    return rows
+    return read_csv(path)
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:

@@ -55,14 +55,18 @@ class Predictor:
 
     `model` is the name of a model in the package or the path of an ONNX file with one input
     `image` (N, 1, H, W), one output `probability` (N, 1, H, W), H and W free multiples of 32, and
-    the metadata `name`, `version` and `input_size`. Raises `ModelError` where it is not.
+    the metadata `name`, `version` and `input_size`. Raises `ModelError` where it is not. `model`
+    and `threads` make another like it.
     """
 
     info: ModelInfo
+    model: str | Path
+    threads: int
 
     def __init__(self, model: str | Path = "default", *, threads: int | None = None) -> None:
         place, content = _read(model)
-        self._session = _session(place, content, threads or os.cpu_count() or 1)
+        self.model, self.threads = model, threads or os.cpu_count() or 1
+        self._session = _session(place, content, self.threads)
         _check_graph(place, self._session)
         self.info = _info(place, self._session, hashlib.sha256(content).hexdigest())
 

@@ -1,0 +1,133 @@
+"""Sources done in several processes that are watched: one that hangs or swells is ended."""
+
+import os
+import signal
+import threading
+from collections.abc import Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from typing import Any, Final, Self
+
+from pebble import ProcessExpired, ProcessPool
+
+from coroseg.io.leftovers import remove_leftovers
+from coroseg.io.sources import Source
+from coroseg.logs import quieten
+from coroseg.pipeline import Job, do
+from coroseg.segmentation.predictor import Predictor
+from coroseg.summary import Outcome
+
+_AHEAD: Final = 2
+"""Sources that wait for each worker, so that none waits for its next."""
+
+_doing: tuple[Job, Predictor] | None = None
+"""What a worker does, set when it begins."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a source may take, and how much memory a process may take up; None: no limit.
+
+    Memory is limited on Linux only.
+    """
+
+    seconds: float | None = None
+    memory_mb: int | None = None
+
+    @classmethod
+    def shared(cls, workers: int, seconds: float, memory_mb: int | None = None) -> Self:
+        """Return limits for so many workers: of the machine's memory they leave a fifth alone."""
+        if memory_mb is None and hasattr(os, "sysconf"):
+            machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+            memory_mb = round(0.8 * machine / workers / 2**20)
+        return cls(seconds, memory_mb)
+
+
+def in_workers(
+    sources: Sequence[Source], job: Job, predictor: Predictor, workers: int, limits: Limits
+) -> Generator[Outcome, None, None]:
+    """Yield how each source ended, as they end, done by `workers` processes.
+
+    The workers share the predictor's threads; each opens its model once. What is begun when the
+    iterator is closed is ended and leaves nothing behind.
+    """
+    threads = max(1, predictor.threads // workers)
+    begin_with = (job, predictor.model, threads, limits.memory_mb)
+    pool = ProcessPool(
+        workers, initializer=_begin, initargs=begin_with, context=get_context("spawn")
+    )
+    coming = iter(sources)
+    pending: dict[Any, Source] = {}
+    try:
+        while True:
+            for source in islice(coming, workers * _AHEAD - len(pending)):
+                pending[pool.schedule(_do, (source,), timeout=limits.seconds)] = source
+            if not pending:
+                break
+            for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                source = pending.pop(future)
+                error = future.exception()
+                if error:
+                    remove_leftovers({(job.out / source.name).parent}, of=source.name.name)
+                yield _cut_off(source, error, limits) if error else future.result()
+    finally:
+        pool.stop()  # type: ignore[no-untyped-call]
+        pool.join()
+
+
+def _cut_off(source: Source, error: BaseException, limits: Limits) -> Outcome:
+    """Return the outcome of a source whose worker was ended, or ended by itself."""
+    if isinstance(error, TimeoutError):
+        reason = f"took more than {limits.seconds:g} s and was cut off: see --time-limit"
+    elif isinstance(error, ProcessExpired):
+        reason = (
+            f"its process ended with status {error.exitcode}: "
+            "a damaged file, or too little memory (--memory-limit)"
+        )
+    else:
+        raise error
+    return Outcome(source, "failed", f"{source.path}: {reason}")
+
+
+def _begin(job: Job, model: str | Path, threads: int, memory_mb: int | None) -> None:
+    """Make this process a worker: called once, when it begins."""
+    global _doing  # noqa: PLW0603  # a process has one job
+    quieten()
+    signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _doing = job, Predictor(model, threads=threads)
+    if memory_mb is not None:
+        _limit_memory(memory_mb)
+
+
+def _do(source: Source) -> Outcome:
+    if _doing is None:
+        raise RuntimeError("a worker that was not begun")
+    try:
+        return do(source, *_doing)
+    except SystemExit:  # told to leave: what it wrote is removed by now
+        os._exit(1)
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(1)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that began it has gone, killed perhaps: nobody would hear."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _limit_memory(megabytes: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    size = megabytes * 2**20
+    resource.setrlimit(resource.RLIMIT_DATA, (size, size))
