@@ -152,7 +152,7 @@ def test_files_of_another_origin_are_not_written_over(
     ended = coroseg("measure", mask, "--image", image, "--out", out)
     (line,) = ended.lines
     assert ended.status == 1
-    assert f"holds a {name} that is of no earlier measures: choose another folder" in line
+    assert f"holds a {name} that is of no earlier results: choose another folder" in line
     assert names(out) == {name}
     assert (out / name).read_text() == "mine"
 

@@ -48,6 +48,10 @@ def begun(folder: Path, out: Path, model: Path) -> subprocess.Popen[str]:
     )
 
 
+def count_results(out: Path) -> int:
+    return sum(1 for _ in out.rglob("result.json"))
+
+
 def rows_of(out: Path) -> list[dict[str, str]]:
     """Return the rows of a summary, less how long each took."""
     timing = {"seconds", "measure_seconds"}
@@ -59,28 +63,31 @@ def test_killed_twenty_times(folder: Path, model: Path, tmp_path: Path) -> None:
     with begun(folder, tmp_path / "whole", model) as whole:
         said = whole.communicate(timeout=600)[0]
     assert said.startswith(f"{IMAGES - BAD} ok, {BAD} failed")
-    out, moments = tmp_path / "out", random.Random(SEED)
-    kills, finished = 0, [0]
-    while kills < KILLS:
+    out, moments = tmp_path / "out", random.Random(SEED)  # noqa: S311
+    results = 0
+    for kill in range(KILLS):
         with begun(folder, out, model) as process:
-            until = time.monotonic() + 60
-            while not (workers := workers_of(process.pid)) and process.poll() is None:
+            until = time.monotonic() + 120
+            while not (workers := workers_of(process.pid)):
+                assert process.poll() is None
                 assert time.monotonic() < until
                 time.sleep(0.01)
-            # from before its first source to many later, and in the end among finished ones
-            time.sleep(moments.uniform(0.2, 3.0))
+            # Every fourth as it begins, the others some results later, at any point of the next.
+            wanted = results + (moments.randint(1, 40) if kill % 4 else 0)
+            while count_results(out) < wanted and process.poll() is None:
+                assert time.monotonic() < until
+                time.sleep(0.01)
+            time.sleep(moments.uniform(0, 0.1))
             process.send_signal(signal.SIGKILL)
             process.wait()
-        kills += 1
-        until = time.monotonic() + 10
         while any(is_running(worker) for worker in workers):
             assert time.monotonic() < until, "a worker has outlived the process that began it"
             time.sleep(0.01)
         rows = rows_in(out / "summary.csv") if (out / "summary.csv").exists() else []
         assert len({row["name"] for row in rows}) == len(rows)
-        finished.append(len(list(out.rglob("result.json"))))
-        assert finished[-1] >= finished[-2], "a kill has lost what was finished"
-    assert 0 < finished[KILLS // 2], "killed too soon to show anything"
+        assert count_results(out) >= results, "a kill has lost what was finished"
+        results = count_results(out)
+    assert 0 < results < IMAGES - BAD
     with begun(folder, out, model) as process:
         shown = process.communicate(timeout=600)[0]
     assert shown.startswith(f"{IMAGES - BAD} ok")

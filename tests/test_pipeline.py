@@ -437,7 +437,9 @@ def test_results_whose_moving_was_cut_off_are_made_again(
 
     monkeypatch.setattr(Path, "replace", interrupted)
     assert statuses(ran(folder, out, predictor))["c"] == "failed"
-    assert not (out / "c" / "result.json").exists()
+    record = results_module.read_record(out / "c")
+    assert record is not None
+    assert record["error"] == "its files were not all moved here"
     (out / "c" / "notes.txt").write_text("mine")
     monkeypatch.undo()
     outcomes = ran(folder, out, predictor)

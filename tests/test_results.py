@@ -198,7 +198,7 @@ def test_what_another_request_left_goes_and_what_a_user_left_stays(
     assert (folder / "notes.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize("failing", range(6))
+@pytest.mark.parametrize("failing", range(7))
 def test_a_folder_in_which_a_move_failed_does_not_claim_to_be_whole(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -220,12 +220,36 @@ def test_a_folder_in_which_a_move_failed_does_not_claim_to_be_whole(
     monkeypatch.setattr(Path, "replace", replace_or_fail)
     with pytest.raises(OutputError, match=r"run: cannot be written .Input/output error"):
         write_frame(folder, result, record)
-    assert read_record(folder) is None
-    assert not (folder / "result.json").exists()
+    finished = finished_record(folder, SHA256, result.model, REQUEST)
+    assert finished == (None if failing else record)  # nothing was moved before the first
     assert (folder / "notes.txt").read_text() == "mine"
     assert names(tmp_path) == {"run"}
     write_frame(folder, result, record)
     assert finished_record(folder, SHA256, result.model, REQUEST) == record
+
+
+@pytest.mark.parametrize("name", ["mask.png", "overlay.png", "seg.dcm", "result.json"])
+def test_a_user_s_own_files_are_not_written_over(
+    tmp_path: Path, result: Segmentation, record: Record, name: str
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / name).write_text("mine")
+    with pytest.raises(OutputError, match=f"run: holds a {name} that is of no earlier results"):
+        write_frame(folder, result, record)
+    assert names(tmp_path) | names(folder) == {"run", name}
+    assert (folder / name).read_text() == "mine"
+
+
+def test_results_of_an_earlier_schema_are_replaced(
+    tmp_path: Path, result: Segmentation, record: Record
+) -> None:
+    write_frame(tmp_path / "run", result, record)
+    earlier = record | {"schema": "coroseg-result-1"}
+    (tmp_path / "run" / "result.json").write_text(json.dumps(earlier))
+    assert read_record(tmp_path / "run") is None
+    write_frame(tmp_path / "run", result, record)
+    assert read_record(tmp_path / "run") == record
 
 
 @pytest.mark.parametrize(

@@ -92,11 +92,18 @@ def finished_record(
 
 def read_record(folder: Path) -> Record | None:
     """Return the record in `folder`; None where there is none that can be read."""
+    record = _any_record(folder)
+    return record if record and record["schema"] == SCHEMA else None
+
+
+def _any_record(folder: Path) -> Record | None:
+    """Return the record in `folder`, of an earlier schema perhaps."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) and record.get("schema") == SCHEMA else None
+    ours = isinstance(record, dict) and str(record.get("schema")).startswith("coroseg-result-")
+    return record if ours else None
 
 
 def frame_record(result: Segmentation) -> Record:
@@ -149,7 +156,7 @@ def write_frame(
 
     Those of its measures are written where there is a tree, and DICOM `objects` under their names.
     Raises `OutputError` for what the system refuses. The folder is then as it was before, or, where
-    the moving of the files was refused, without a record.
+    the moving of the files was refused, with a record that has an `error`.
     """
     with _new_files(folder, record) as new:
         write_png(new / "mask.png", result.mask.view(np.uint8) * np.uint8(255))
@@ -178,14 +185,9 @@ def write_corrected(
     """Write the measures of a mask that came from elsewhere, and `record`, as `write_frame` does.
 
     Raises `OutputError` where `folder` holds the results of a segmentation, or files of these names
-    that are of no earlier measures: they would be lost.
+    that are of no earlier results: they would be lost.
     """
     before = read_record(folder)
-    foreign = [name for name in (RECORD, *_CORRECTED) if (folder / name).exists()]
-    if before is None and foreign:
-        raise OutputError(
-            f"{folder}: holds a {foreign[0]} that is of no earlier measures: choose another folder"
-        )
     if before is not None and before["model"] is not None:
         raise OutputError(
             f"{folder}: holds what the model {before['model']['name']} found: choose another folder"
@@ -268,22 +270,35 @@ def _write_objects(folder: Path, objects: Mapping[str, Dataset]) -> None:
 def _new_files(folder: Path, record: Record, names: Sequence[str] = _SEGMENTED) -> Iterator[Path]:
     """Return a context with an empty folder whose files, and `record`, move to `folder` at its end.
 
-    Of the files that `folder` had, those of `names` are replaced or removed, and no others. The
-    record goes first and comes last: a folder that holds one is whole.
+    Of the files that `folder` had, those of `names` are replaced or removed, and no others. While
+    they move, the record there has an `error`: that of a folder that is whole has none. Raises
+    `OutputError` where `folder` has files of these names and no record of ours: a user's own.
     """
     with explained(folder):
+        foreign = [name for name in (RECORD, *names) if (folder / name).exists()]
+        if foreign and _any_record(folder) is None:
+            raise OutputError(
+                f"{folder}: holds a {foreign[0]} that is of no earlier results: "
+                "choose another folder"
+            )
         folder.parent.mkdir(parents=True, exist_ok=True)
         with temporary_beside(folder) as new:
             yield new
-            (new / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
             folder.mkdir(exist_ok=True)
-            (folder / RECORD).unlink(missing_ok=True)
+            moving = record | {"error": "its files were not all moved here"}
+            _write_record(new, moving).replace(folder / RECORD)
             for name in set(names):
                 if (new / name).exists():
                     (new / name).replace(folder / name)
                 else:
                     (folder / name).unlink(missing_ok=True)  # an earlier request left it
-            (new / RECORD).replace(folder / RECORD)
+            _write_record(new, record).replace(folder / RECORD)
+
+
+def _write_record(folder: Path, record: Record) -> Path:
+    path = folder / RECORD
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return path
 
 
 def _model(model: ModelInfo | None) -> Record | None:

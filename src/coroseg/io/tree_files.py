@@ -3,12 +3,12 @@
 A number that is not known (nan) is an empty field. Pixels and mm have 3 decimals.
 """
 
-import math
-from typing import Any
+from itertools import chain
+from typing import Final
 
 import numpy as np
 
-from coroseg.geometry.tables import Column, Table, branch_table, stenosis_table
+from coroseg.geometry.tables import Table, branch_table, stenosis_table
 from coroseg.geometry.tree import VesselTree
 
 
@@ -23,15 +23,15 @@ def stenoses_csv(tree: VesselTree) -> str:
 
 
 def _csv(table: Table) -> str:
-    columns = [_texts(column) for column in table.values()]
-    lines = [",".join(table), *map(",".join, zip(*columns, strict=True))]
-    return "\n".join(lines) + "\n"
+    columns = [c.tolist() if isinstance(c, np.ndarray) else list(c) for c in table.values()]
+    header = ",".join(table) + "\n"
+    if not columns[0]:
+        return header
+    row = ",".join(_FORMATS[type(column[0])] for column in columns) + "\n"
+    values = chain.from_iterable(zip(*columns, strict=True))
+    # All rows at once: a third of the time that a call a number takes.
+    rows = row * len(columns[0]) % tuple(values)
+    return header + rows.replace(",nan", ",")
 
 
-def _texts(column: Column) -> list[str]:
-    values: list[Any] = column.tolist() if isinstance(column, np.ndarray) else list(column)
-    return [_text(value) if isinstance(value, float) else str(value) for value in values]
-
-
-def _text(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.3f}"
+_FORMATS: Final = {int: "%d", float: "%.3f", str: "%s"}
