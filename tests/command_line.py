@@ -2,13 +2,19 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from coroseg.io.sources import Source
+from coroseg.pipeline import Job, do
+from coroseg.segmentation.predictor import Predictor
+from coroseg.summary import Outcome
+from coroseg.workers import Limits
 
 PROGRAM = [sys.executable, "-c", "from coroseg.cli import main; main()"]
 
@@ -22,6 +28,15 @@ class Ended:
     @property
     def lines(self) -> list[str]:
         return self.err.splitlines()
+
+
+def in_turn(
+    sources: Sequence[Source], job: Job, predictor: Predictor, workers: int, limits: Limits
+) -> Generator[Outcome, None, None]:
+    """Do what `in_workers` does, in this process, where tests can reach it."""
+    assert 1 <= workers <= len(sources)
+    assert limits.seconds
+    yield from (do(source, job, predictor) for source in sources)
 
 
 Command = Callable[..., Ended]

@@ -1,19 +1,13 @@
 """The command line as a fixture; every folder of tests can import the helpers beside this file."""
 
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from command_line import Command, Ended
+from command_line import Command, Ended, in_turn
 from coroseg import batch
 from coroseg.cli import main
-from coroseg.io.sources import Source
-from coroseg.pipeline import Job, do
-from coroseg.segmentation.predictor import Predictor
-from coroseg.summary import Outcome
-from coroseg.workers import Limits
 from tiny_sources import write_model
 
 
@@ -39,13 +33,6 @@ def segment(
     coroseg: Command, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Command:
     """Return `coroseg segment` with the tiny model, writing to `out`, all of it in this process."""
-
-    def in_turn(
-        sources: Sequence[Source], job: Job, predictor: Predictor, workers: int, limits: Limits
-    ) -> Iterator[Outcome]:
-        assert workers >= 1
-        assert limits.seconds
-        return (do(source, job, predictor) for source in sources)
 
     monkeypatch.setattr(batch, "in_workers", in_turn)
 

@@ -225,3 +225,19 @@ def test_without_pyarrow_parquet_is_refused_before_the_work(
     with pytest.raises(MissingPackageError, match=r"pip install 'coroseg\[parquet\]'"):
         SummaryWriter(tmp_path / "x.parquet")
     write(tmp_path / "x.csv", "a")
+
+
+def test_a_row_that_is_there_already_is_not_added_again(tmp_path: Path) -> None:
+    path = tmp_path / "summary.csv"
+    ok, failed = outcome("a"), outcome("b", "b: bad")
+    with SummaryWriter(path) as summary:
+        summary.add(ok)
+        summary.add(failed)
+    before = path.read_bytes()
+    with SummaryWriter(path) as summary:
+        summary.add(ok)
+        summary.add(failed)
+        assert path.read_bytes() == before
+        summary.add(outcome("b"))
+        assert len(path.read_bytes().splitlines()) == 4  # both, until the end
+    assert [(row["name"], row["status"]) for row in rows_in(path)] == [("a", "ok"), ("b", "ok")]

@@ -78,6 +78,8 @@ class SummaryWriter:
         values = _row(outcome)
         row = [self._text(values.get(column, "")) for column in COLUMNS]
         line = csv_line(row)
+        if self._lines.get(row[0]) == line:  # as before: a second run found it finished
+            return
         with explained(self._journal):
             size = os.fstat(self._file).st_size
             if os.write(self._file, line) < len(line):

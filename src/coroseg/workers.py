@@ -38,7 +38,7 @@ class Limits:
     memory_mb: int | None = None
 
     @classmethod
-    def shared(cls, workers: int, seconds: float, memory_mb: int | None = None) -> Self:
+    def shared(cls, workers: int, seconds: float = 600, memory_mb: int | None = None) -> Self:
         """Return limits for so many workers: of the machine's memory they leave a fifth alone."""
         if memory_mb is None and hasattr(os, "sysconf"):
             machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 from fake_archive import FakeArchive, running
 
+from command_line import in_turn
+from coroseg import batch
 from coroseg.pacs import patience
 from coroseg.pacs.credentials import PASSWORD, TOKEN, USER
 from coroseg.pacs.work import Work
@@ -18,6 +20,7 @@ STUDY = f"{ROOT}.1"
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Let the tests wait for nothing and know no password of the person who runs them."""
+    monkeypatch.setattr(batch, "in_workers", in_turn)
     monkeypatch.setattr(patience, "WAITS_S", (0.01, 0.02))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     for name in (USER, PASSWORD, TOKEN):

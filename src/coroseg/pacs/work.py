@@ -15,6 +15,7 @@ from coroseg.pacs.patience import patiently
 from coroseg.pacs.received import identify, is_finished, source_of
 from coroseg.results import Request
 from coroseg.segmentation.predictor import Predictor
+from coroseg.workers import Limits
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,19 @@ class Work:
             else:
                 ended.append(Ended(instance, "ok", repeated=True))
         if sources:
+            # Never in this process: an object that ends its process would end the service.
+            workers = min(self.predictor.threads, len(sources))
+            outcomes = process(
+                list(sources),
+                self.out,
+                self.request,
+                self.predictor,
+                workers=workers,
+                limits=Limits.shared(workers),
+            )
             ended += [
                 Ended(sources[outcome.source], outcome.status, outcome.reason, outcome.repeated)
-                for outcome in process(list(sources), self.out, self.request, self.predictor)
+                for outcome in outcomes
             ]
         stopped: ArchiveError | None = None
         for index, one in enumerate(ended):
