@@ -49,7 +49,8 @@ def begun(folder: Path, out: Path, model: Path) -> subprocess.Popen[str]:
 
 
 def count_results(out: Path) -> int:
-    return sum(1 for _ in out.rglob("result.json"))
+    """Return how many folders have a record; those that come and go meanwhile do no harm."""
+    return sum("result.json" in files for _, _, files in os.walk(out))
 
 
 def rows_of(out: Path) -> list[dict[str, str]]:
