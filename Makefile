@@ -28,6 +28,7 @@ reproduce: .venv/dev
 	@test -n "$(ARCADE)" -a -n "$(DCA1)" || { echo "say where the data is: make reproduce ARCADE=PATH DCA1=PATH"; exit 2; }
 	$(BIN)/coroseg data arcade $(ARCADE) --out data/arcade.csv
 	$(BIN)/coroseg data dca1 $(DCA1) --out data/dca1.csv
+	$(BIN)/coroseg simulate --out data/simulated --count 1400 --least-mm 1.2
 	$(BIN)/python benchmarks/model_card.py
 
 .venv/base: pyproject.toml

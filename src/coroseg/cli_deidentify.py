@@ -41,7 +41,7 @@ def deidentify(
     retain_device
         Keep which machine it was: serial number, station, device UID.
     mask_rectangle
-        X,Y,WIDTH,HEIGHT in pixels, blanked in all frames of all files. Can be repeated.
+        X,Y,WIDTH,HEIGHT in pixels, blanked in all frames of all pictures. Can be repeated.
     mask_text
         Blank text that is found in the corners of frames.
     """
@@ -54,7 +54,8 @@ def deidentify(
     rectangles = tuple(_rectangle(text) for text in mask_rectangle or [])
     if key.resolve().is_relative_to(out.resolve()):
         raise UsageError(f"--key {key}: keep the key out of {out}, which is passed on")
-    found = find_files(sources, out)
+    _check_apart(sources, out)
+    found = find_files(sources)
     if not found.sources:
         raise CorosegError(
             f"{', '.join(map(str, sources))}: no DICOM file in it "
@@ -85,6 +86,17 @@ def deidentify(
             "(Burned In Annotation is absent): look at the pictures, or use --mask-text"
         )
     return FAILED if any(outcome.status == "failed" for outcome in outcomes) else 0
+
+
+def _check_apart(sources: list[Path], out: Path) -> None:
+    """Raise `UsageError` where the new files would lie among the old ones, or these among them."""
+    for source in sources:
+        old, new = source.resolve(), out.resolve()
+        if old.is_relative_to(new) or new.is_relative_to(old):
+            raise UsageError(
+                f"--out {out}: must lie neither within {source} nor around it: "
+                "choose a folder beside it"
+            )
 
 
 def _rectangle(text: str) -> tuple[int, int, int, int]:

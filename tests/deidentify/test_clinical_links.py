@@ -89,6 +89,23 @@ def test_links_and_validity_survive(tmp_path: Path, kind: str, dates: str) -> No
     assert segments.SegmentSequence[0].SegmentLabel == "Coronary arteries"
 
 
+@pytest.mark.parametrize("request_", [Request(mask_text=True), Request(rectangles=((0, 0, 9, 9),))])
+def test_a_segmentation_is_not_masked_for_it_shows_no_picture(
+    tmp_path: Path, request_: Request
+) -> None:
+    sources = case(tmp_path, "cine")
+    _, segments, report = deidentify(sources, tmp_path / "out", request_, KEY)
+    assert (segments.status, segments.masked, segments.unsure) == ("ok", 0, False)
+    assert report.status == "ok"
+    assert segments.written is not None
+    assert dcmread(segments.written).PixelData == dcmread(sources[1]).PixelData
+    dataset = dcmread(sources[1])
+    dataset.BurnedInAnnotation = "YES"
+    dataset.save_as(sources[1])
+    (refused,) = deidentify(sources[1:2], tmp_path / "again", request_, KEY)
+    assert "is YES: a segmentation is not masked: leave the file out" in refused.reason
+
+
 def test_texts_and_numbers_of_the_report_stay(tmp_path: Path) -> None:
     sources = case(tmp_path, "cine")
     outcomes = deidentify(sources, tmp_path / "out", Request(), KEY)

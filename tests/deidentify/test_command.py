@@ -152,3 +152,32 @@ def test_a_folder_without_dicom_makes_no_key(coroseg: Command, tmp_path: Path) -
     )
     assert ended.status == 1
     assert not (tmp_path / "k").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "out"),
+    [("archive", "archive"), ("archive", "archive/new"), ("archive/DOE JANE", "archive")],
+)
+def test_new_files_are_not_put_among_the_old_ones(
+    coroseg: Command, archive: Path, source: str, out: str
+) -> None:
+    before = contents(archive)
+    folder = archive.parent
+    ended = coroseg("deidentify", folder / source, "--out", folder / out, "--key", folder / "key")
+    assert ended.status == 2
+    assert "choose a folder beside it" in ended.err
+    assert contents(archive) == before
+    assert not (folder / "key").exists()
+
+
+def test_an_unknown_transfer_syntax_stops_no_other_file(
+    coroseg: Command, archive: Path, tmp_path: Path
+) -> None:
+    path = write_dicom(archive / "in.dcm", scene())
+    content = path.read_bytes()
+    cut = content[: content.rindex(b"\x28\0\x10\0")]  # no rows, so no image
+    path.write_bytes(cut.replace(b"1.2.840.10008.1.2.1\0", b"1.3.840.10008.1.2.17"))
+    ended = coroseg("deidentify", archive, "--out", tmp_path / "out", "--key", tmp_path / "key")
+    assert ended.status == 1
+    assert "3 ok, 1 failed" in ended.out
+    assert f"failed: {path}: cannot be written again" in ended.err

@@ -94,8 +94,14 @@ def test_burned_in_text_is_refused_unless_masked(tmp_path: Path) -> None:
         deidentify_file(source, Request(), KEY)
     with pytest.raises(InputError, match="no text was found"):
         deidentify_file(source, Request(mask_text=True), KEY)
-    with pytest.raises(InputError, match="mask it"):  # beside the image
-        deidentify_file(source, Request(rectangles=((56, 0, 9, 9),)), KEY)
+
+
+@pytest.mark.parametrize(("x", "y"), [(56, 0), (0, 40), (99, 99)])
+def test_a_mask_beside_the_image_is_refused(tmp_path: Path, x: int, y: int) -> None:
+    source = write_dicom(tmp_path / "in.dcm", scene())
+    outside = rf"--mask-rectangle {x},{y},9,9 lies outside its 56 x 40 pixels"
+    with pytest.raises(InputError, match=outside):
+        deidentify_file(source, Request(rectangles=(BOX, (x, y, 9, 9))), KEY)
 
 
 def test_what_follows_the_pixels_and_old_overlays_in_them_go(tmp_path: Path) -> None:

@@ -4,13 +4,16 @@ import warnings
 from pathlib import Path
 
 import pytest
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.datadict import keyword_for_tag
+from pydicom.uid import ImplicitVRLittleEndian
 
 from coroseg.deidentify.attributes import KEPT_DATA, KEPT_TEXT
 from coroseg.deidentify.file import Request, deidentify_file
 from coroseg.deidentify.key import Key
 from coroseg.deidentify.profile import Options, table
+from coroseg.errors import InputError
+from dicom_files import scene, write_dicom
 from planted_files import IMAGE, Planted, planted_file
 
 KEY = Key(b"k" * 32)
@@ -86,3 +89,20 @@ def test_pixels_are_the_same(flat: tuple[Path, Planted], tmp_path: Path) -> None
     cleaned = deidentify_file(path, Request(), KEY)
     cleaned.write(tmp_path / "out.dcm")
     assert dcmread(tmp_path / "out.dcm").PixelData == IMAGE[0x7FE00010][1]
+
+
+def test_values_and_sequences_without_end_are_refused(tmp_path: Path) -> None:
+    numbers = tmp_path / "numbers.dcm"
+    many = {"RetrieveURL": "1\\" * 600_000, "syntax": ImplicitVRLittleEndian}
+    write_dicom(numbers, scene(), **many)
+    with pytest.raises(InputError, match="more than 524288 elements, items and values"):
+        deidentify_file(numbers, Request(), KEY)
+
+    item = Dataset()
+    for _ in range(40):
+        outer = Dataset()
+        outer.ReferencedImageSequence = [item]
+        item = outer
+    deep = write_dicom(tmp_path / "deep.dcm", scene(), ReferencedImageSequence=[item])
+    with pytest.raises(InputError, match=r"deep\.dcm: sequences are nested too deeply"):
+        deidentify_file(deep, Request(), KEY)

@@ -12,6 +12,7 @@ from pydicom.uid import (
     JPEG2000,
     UID,
     CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
     EncapsulatedPDFStorage,
     JPEG2000Lossless,
     JPEGExtended12Bit,
@@ -198,3 +199,20 @@ def test_a_missing_decoder_names_its_package(tmp_path: Path) -> None:
         assert line == (
             f'{path}: {syntax.name} ({syntax}) needs the package {name}: pip install "{package}"'
         )
+
+
+def test_a_file_that_inflates_beyond_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_dicom(tmp_path / "x.dcm", scene(), syntax=DeflatedExplicitVRLittleEndian)
+    monkeypatch.setattr("coroseg.io.dicom.file.MAX_INFLATED", path.stat().st_size)
+    message = refusal(path)
+    assert f"cannot be inflated (it holds more than {path.stat().st_size} bytes)" in message
+
+
+def test_a_header_beyond_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_dicom(tmp_path / "x.dcm", scene(), PatientComments="a" * 5000)
+    monkeypatch.setattr("coroseg.io.dicom.guarded.MAX_HEADER", 6000)
+    assert len(read_dicom(path).frames) == 3  # with 13440 bytes of pixels
+    monkeypatch.setattr("coroseg.io.dicom.guarded.MAX_HEADER", 4000)
+    assert "there are more than 4000 bytes before the pixels" in refusal(path)

@@ -85,3 +85,18 @@ def test_what_cannot_be_read_is_named(damage: str, tmp_path: Path) -> None:
         path.write_bytes(content[damage])
     with pytest.raises(DataError, match=r"mask\.png: cannot be read as a mask \(.+\): pass"):
         read_mask(path)
+
+
+def test_a_cut_tiff_is_refused_without_a_word_of_the_library(tmp_path: Path) -> None:
+    Image.new("L", (56, 40)).save(tmp_path / "a.tif")
+    content = (tmp_path / "a.tif").read_bytes()
+    for length in (8, 9, 40, 100):
+        (tmp_path / "a.tif").write_bytes(content[:length])
+        with pytest.raises(DataError, match="cannot be read as a mask"):
+            read_mask(tmp_path / "a.tif")
+
+
+def test_a_mask_of_nan_is_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.full((40, 56), np.nan, np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(DataError, match=r"it holds 1 values \(nan\)"):
+        read_mask(tmp_path / "a.tif")

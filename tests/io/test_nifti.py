@@ -101,3 +101,40 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, name: str, left: float) -> 
     path.write_bytes(whole[: int(left if left > 1 else left * len(whole))])
     with pytest.raises(InputError, match="damaged"):
         list(load(path).frames)
+
+
+def test_units_that_do_not_exist_leave_the_spacing_unknown(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.nii", frames().T, zooms=(0.2, 0.5, 1), unit="mm")
+    content = bytearray(path.read_bytes())
+    for units in (7, 0x80 | 4, 255):
+        content[123] = units
+        path.write_bytes(content)
+        assert load(path).spacing is None
+
+
+def test_odd_extensions_are_not_spoken_of(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(frames().T, np.eye(4))
+    image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"words"))
+    nib.save(image, tmp_path / "a.nii")
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    content[352] = 15  # bytes of the extension: no multiple of 16
+    (tmp_path / "a.nii").write_bytes(content)
+    assert len(list(load(tmp_path / "a.nii").frames)) == COUNT
+
+
+def test_pixels_that_the_header_scales_to_nan_are_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.nii", frames(np.float32).T)
+    content = bytearray(path.read_bytes())
+    content[112:116] = np.float32(2).tobytes()  # scl_slope
+    content[352:356] = b"\x01\0\x80\x7f"  # a NaN that is not quiet
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="NaN or infinite"):
+        load(path).frames[0]
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+def test_a_cut_volume_is_refused_when_it_is_opened_or_read(tmp_path: Path, name: str) -> None:
+    path = save(tmp_path / name, frames().T)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(InputError, match="damaged or cut short"):
+        list(load(path).frames)

@@ -1,4 +1,5 @@
 import warnings
+import zlib
 from pathlib import Path
 
 import cv2
@@ -250,3 +251,20 @@ def test_the_resolution_on_paper_is_no_spacing(tmp_path: Path) -> None:
     for name in ("a.png", "a.tif", "a.jpg"):
         Image.fromarray(scene()).save(tmp_path / name, dpi=(254, 254))
         assert load(tmp_path / name).spacing is None
+
+
+def test_what_opencv_refuses_to_decode_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.pgm").write_bytes(b"P5 2000000 40 65535\n" + bytes(100))
+    with pytest.raises(InputError, match=r"a\.pgm: cannot be decoded \(.*\): damaged"):
+        load(tmp_path / "a.pgm").frames[0]
+
+
+def test_a_png_shorter_than_its_pixels_is_refused(tmp_path: Path) -> None:
+    Image.new("1", (18000, 8000)).save(tmp_path / "black.png")  # as short as one can be
+    assert load(tmp_path / "black.png").rows == 8000
+    content = bytearray((tmp_path / "black.png").read_bytes())
+    content[20:24] = (14000).to_bytes(4, "big")
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(InputError, match="the file is too short for its pixels"):
+        load(tmp_path / "a.png")

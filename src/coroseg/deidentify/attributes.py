@@ -64,6 +64,7 @@ KEPT_DATA: Final = frozenset(
 )
 """Bulk data that is kept as it is; any other goes."""
 
+MAX_DEPTH: Final = 32
 _FIRST_GROUP: Final = 0x0008  # below it: commands, meta information, directories
 _NUMBER_TEXT: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _TIMEZONE: Final = re.compile(r"[+-]\d{4}")
@@ -82,14 +83,17 @@ class Cleaner:
     options: Options
     days: int
 
-    def clean(self, dataset: Dataset) -> Dataset:
-        """Return a new data set; the old one stays as it is.
+    def clean(self, dataset: Dataset, depth: int = 0) -> Dataset:
+        """Return a new data set; the old one stays as it is. It is `depth` sequences deep.
 
-        Raises `InputError`, without the file's name, where an element is cut short.
+        Raises `InputError`, without the file's name, where an element is cut short, or in more
+        than `MAX_DEPTH` sequences: each level is a copy of all that it holds.
         """
+        if depth > MAX_DEPTH:
+            raise InputError("sequences are nested too deeply")
         cleaned = Dataset()
         for tag in dataset.keys():  # noqa: SIM118  # iterating would convert, and raise
-            element = self._element(dataset, tag)
+            element = self._element(dataset, tag, depth)
             if element is not None:
                 cleaned.add(element)
         if is_code(cleaned):
@@ -98,7 +102,7 @@ class Cleaner:
             cleaned.TextValue = dataset.TextValue
         return cleaned
 
-    def _element(self, dataset: Dataset, tag: BaseTag) -> DataElement | None:
+    def _element(self, dataset: Dataset, tag: BaseTag, depth: int) -> DataElement | None:
         keyword = keyword_for_tag(tag)
         # Private tags, 50xx and 60xx are not in the dictionary by their own number.
         unknown = not dictionary_has_tag(tag) or tag.group < _FIRST_GROUP
@@ -115,13 +119,14 @@ class Cleaner:
             return None
         action = action_for(tag, element.VR, self.options)
         if element.VR == "SQ":
-            return self._sequence(element, action)
+            return self._sequence(element, action, depth)
         return self._value(element, action)
 
-    def _sequence(self, element: DataElement, action: Action) -> DataElement | None:
+    def _sequence(self, element: DataElement, action: Action, depth: int) -> DataElement | None:
         if action is Action.REMOVE:
             return None
-        items = [] if action is Action.EMPTY else [self.clean(item) for item in element.value]
+        kept = () if action is Action.EMPTY else element.value
+        items = [self.clean(item, depth + 1) for item in kept]
         return DataElement(element.tag, "SQ", items)
 
     def _value(self, element: DataElement, action: Action) -> DataElement | None:

@@ -9,7 +9,12 @@ from pathlib import Path, PurePath
 
 from pydicom import Dataset, FileDataset, dcmread
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID, MediaStorageDirectoryStorage
+from pydicom.uid import (
+    PYDICOM_IMPLEMENTATION_UID,
+    UID,
+    MediaStorageDirectoryStorage,
+    SegmentationStorage,
+)
 
 from coroseg.deidentify.attributes import Cleaner
 from coroseg.deidentify.dates import days_for
@@ -20,8 +25,11 @@ from coroseg.deidentify.profile import Options
 from coroseg.deidentify.uids import is_registered, pseudonym
 from coroseg.errors import CorosegError, InputError
 from coroseg.io.dicom.file import DAMAGED, one_line, opened, read_header
+from coroseg.io.dicom.guarded import GuardedFile
 from coroseg.io.files import write_whole
 
+_LABEL_MAP_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.7"
+_SEGMENTATIONS = (SegmentationStorage, _LABEL_MAP_SEGMENTATION)
 _NAMES = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 
 
@@ -36,12 +44,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Cleaned:
-    """A de-identified data set, with its file meta information.
+    """A de-identified data set, with its file meta information, of the file `source`.
 
     `masked` are the rectangles that were blanked; `unsure` says that nobody stated whether there
     is text in the pixels.
     """
 
+    source: Path
     dataset: Dataset
     masked: tuple[Rectangle, ...]
     unsure: bool
@@ -53,9 +62,20 @@ class Cleaned:
         return PurePath(study, series, f"{instance}.dcm")
 
     def write(self, path: Path) -> None:
-        """Write the file, whole or not at all."""
+        """Write the file, whole or not at all.
+
+        Raises `OutputError` for what the system refuses, `InputError` where what was kept of the
+        source is nothing that can be written, such as an unknown transfer syntax.
+        """
         with write_whole(path) as temporary, _quiet():
-            self.dataset.save_as(temporary, enforce_file_format=True)
+            try:
+                self.dataset.save_as(temporary, enforce_file_format=True)
+            except OSError:
+                raise
+            except Exception as error:
+                raise InputError(
+                    f"{self.source}: cannot be written again ({one_line(error)}): {DAMAGED}"
+                ) from error
 
 
 def deidentify_file(path: Path, request: Request, key: Key) -> Cleaned:
@@ -90,7 +110,7 @@ def _quiet() -> Iterator[None]:
 def _deidentify(path: Path, request: Request, key: Key) -> Cleaned:
     syntax = read_header(path).syntax
     with opened(path) as file:
-        dataset = dcmread(file, force=True)
+        dataset = dcmread(GuardedFile(file), force=True)
     _check_kind(path, dataset)
     patient = _patient(dataset)
     masked: tuple[Rectangle, ...] = ()
@@ -101,7 +121,8 @@ def _deidentify(path: Path, request: Request, key: Key) -> Cleaned:
             syntax = blank(path, dataset, syntax, masked)
     elif "Rows" in dataset and "FloatPixelData" not in dataset:
         raise InputError(f"{path}: an image without its pixels: {DAMAGED}")
-    unsure = "PixelData" in dataset and not masked and not dataset.get("BurnedInAnnotation")
+    says_nothing = "PixelData" in dataset and not dataset.get("BurnedInAnnotation")
+    unsure = says_nothing and not masked and dataset.SOPClassUID not in _SEGMENTATIONS
     try:
         cleaned = Cleaner(key, request.options, days_for(key, patient)).clean(dataset)
     except InputError as error:
@@ -110,7 +131,7 @@ def _deidentify(path: Path, request: Request, key: Key) -> Cleaned:
     cleaned.SpecificCharacterSet = "ISO_IR 192"
     state_method(cleaned, request.options, masked=bool(masked))
     cleaned.file_meta = _meta(cleaned, syntax)
-    return Cleaned(cleaned, masked, unsure)
+    return Cleaned(path, cleaned, masked, unsure)
 
 
 def _check_kind(path: Path, dataset: FileDataset) -> None:
@@ -137,25 +158,35 @@ def _patient(dataset: Dataset) -> str:
 
 
 def _rectangles(path: Path, dataset: Dataset, request: Request) -> tuple[Rectangle, ...]:
-    rows, columns = int(dataset.Rows), int(dataset.Columns)
-    inside = _inside(request.rectangles, rows, columns)
-    if request.mask_text:
-        inside += _text(path)
-    if not inside and str(dataset.get("BurnedInAnnotation", "")).strip().upper() == "YES":
-        remedy = (
-            "no text was found in the corners: look, and mask it with --mask-rectangle"
-            if request.mask_text
-            else "mask it with --mask-text or --mask-rectangle"
-        )
+    """Return what is to be blanked in the frames of `dataset`: nothing in a segmentation.
+
+    Its pixels say what belongs to a structure; there is no picture with text in it.
+    """
+    has_text = str(dataset.get("BurnedInAnnotation", "")).strip().upper() == "YES"
+    is_picture = dataset.SOPClassUID not in _SEGMENTATIONS
+    masked: tuple[Rectangle, ...] = ()
+    if is_picture:
+        _check_inside(path, request.rectangles, int(dataset.Rows), int(dataset.Columns))
+        masked = request.rectangles + (_text(path) if request.mask_text else ())
+    if has_text and not masked:
+        remedy = "mask it with --mask-text or --mask-rectangle"
+        if request.mask_text:
+            remedy = "no text was found in the corners: look, and mask it with --mask-rectangle"
+        if not is_picture:
+            remedy = "a segmentation is not masked: leave the file out"
         raise InputError(f"{path}: Burned In Annotation (0028,0301) is YES: {remedy}")
-    return inside
+    return masked
 
 
-def _inside(rectangles: Sequence[Rectangle], rows: int, columns: int) -> tuple[Rectangle, ...]:
-    """Return the rectangles that touch the image."""
-    return tuple(
-        rectangle for rectangle in rectangles if rectangle[0] < columns and rectangle[1] < rows
-    )
+def _check_inside(path: Path, rectangles: Sequence[Rectangle], rows: int, columns: int) -> None:
+    """Raise `InputError` for a rectangle beside the image: what it is for lies somewhere else."""
+    for rectangle in rectangles:
+        if rectangle[0] >= columns or rectangle[1] >= rows:
+            stated = ",".join(map(str, rectangle))
+            raise InputError(
+                f"{path}: --mask-rectangle {stated} lies outside its {columns} x {rows} pixels: "
+                "do files of this size on their own, with the place of their text"
+            )
 
 
 def _text(path: Path) -> tuple[Rectangle, ...]:

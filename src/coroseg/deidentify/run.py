@@ -37,8 +37,8 @@ class Found:
     passed_over: int
 
 
-def find_files(paths: Sequence[Path], out: Path) -> Found:
-    """Return the files named, and every DICOM file below the folders named but those below `out`.
+def find_files(paths: Sequence[Path]) -> Found:
+    """Return the files named, and every DICOM file below the folders named.
 
     Hidden files, DICOMDIRs and files of other formats below a folder are passed over.
     """
@@ -49,9 +49,7 @@ def find_files(paths: Sequence[Path], out: Path) -> Found:
             sources[path] = None
             continue
         for folder, folders, names in os.walk(path):
-            folders[:] = sorted(
-                (n for n in folders if Path(folder, n).resolve() != out.resolve()), key=natural_key
-            )
+            folders.sort(key=natural_key)
             for name in sorted(names, key=natural_key):
                 if _is_source(Path(folder, name)):
                     sources[Path(folder, name)] = None

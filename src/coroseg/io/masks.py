@@ -1,5 +1,6 @@
 """Vessel masks as image files: background 0 and one value for vessel."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,16 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
     """
     from PIL import Image
 
+    from coroseg.io.raster import DAMAGE
+
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             frames = getattr(image, "n_frames", 1)
             # A palette's indices are not its colours.
             colour = image.mode in _COLOUR_MODES
             pixels = np.asarray(image.convert("RGBA") if colour else image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        why = getattr(error, "strerror", None) or error
+    except DAMAGE as error:
+        why = getattr(error, "strerror", None) or str(error).strip().partition("\n")[0]
         raise DataError(
             f"{path}: cannot be read as a mask ({why}): pass an image file of 0 and 255"
         ) from error
@@ -47,7 +50,7 @@ def _gray(rgba: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
 
 def _binary(pixels: NDArray[np.generic], path: Path) -> NDArray[np.bool_]:
     """Return where `pixels` are not 0. Raises `DataError` unless they have one other value."""
-    mask = pixels.astype(np.bool_)
+    mask = np.asarray(pixels != 0, dtype=np.bool_)
     vessel = pixels[mask]
     if vessel.size and not (vessel[0] in _VESSEL_VALUES and (vessel == vessel[0]).all()):
         values = np.unique(pixels)

@@ -27,8 +27,9 @@ from PIL.TiffImagePlugin import TiffImageFile
 from coroseg.angiogram import Angiogram, Frame
 from coroseg.errors import InputError
 from coroseg.io.gray import to_frame
-from coroseg.io.limits import check_size
+from coroseg.io.limits import MAX_SCANS, check_size
 from coroseg.io.opencv_log import quiet_opencv
+from coroseg.io.png_chunks import check_chunks
 from coroseg.io.tiff_pages import Page, read_pages
 
 # The classes themselves, because Image.open warns of images that are within our limits.
@@ -40,7 +41,7 @@ _OPENERS: Final[dict[str, type[ImageFile.ImageFile]]] = {
     "pgm": PpmImageFile,
 }
 # What Pillow raises for damaged files, found by damaging files.
-_DAMAGE: Final = (
+DAMAGE: Final = (
     OSError,
     EOFError,
     SyntaxError,
@@ -48,10 +49,12 @@ _DAMAGE: Final = (
     LookupError,
     ArithmeticError,
     TypeError,
+    MemoryError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
 )
+_PART: Final = 2**20  # bytes
 _GRAY_MODES: Final = ("1", "L", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -118,9 +121,12 @@ class RasterFrames:
         import cv2
 
         with quiet_opencv():
-            read, images = cv2.imreadmulti(
-                str(self.path), start=number, count=1, flags=cv2.IMREAD_UNCHANGED
-            )
+            try:
+                read, images = cv2.imreadmulti(
+                    str(self.path), start=number, count=1, flags=cv2.IMREAD_UNCHANGED
+                )
+            except cv2.error as error:
+                raise InputError(_damaged(self._place(number), error.err)) from error
         if not read:
             raise InputError(_damaged(self._place(number), "OpenCV cannot read it"))
         pixels = np.asarray(images[0])
@@ -137,8 +143,23 @@ def _pages(path: Path, kind: str) -> list[Page]:
             return read_pages(path)
     with _explained(str(path)), _OPENERS[kind](path) as image:
         check_size(path, image.height, image.width)
-        deep_colour = "16" in str(image.tile[0][3]) and image.mode != "I;16"
+        if kind == "png":
+            check_chunks(path, image.height, image.width)
+        if kind == "jpeg" and _scans(path) > MAX_SCANS:
+            raise ValueError(f"it holds more than {MAX_SCANS} scans")
+        layout = image.tile[0].args
+        stored = layout[0] if isinstance(layout, tuple) else layout
+        deep_colour = ";16" in str(stored) and image.mode != "I;16"
         return [Page(image.height, image.width, needs_opencv=image.mode == "I" or deep_colour)]
+
+
+def _scans(path: Path) -> int:
+    """Return the number of scans in a JPEG: two bytes that stand nowhere else in compressed data.
+
+    Those at the seams of the parts read are missed, which is no matter: it is to find thousands.
+    """
+    with path.open("rb") as file:
+        return sum(part.count(b"\xff\xda") for part in iter(lambda: file.read(_PART), b""))
 
 
 @contextmanager
@@ -146,7 +167,7 @@ def _explained(place: str) -> Iterator[None]:
     try:
         with warnings.catch_warnings(action="ignore"):  # the error, if there is one, says it
             yield
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise InputError(_damaged(place, str(error))) from error
 
 

@@ -33,7 +33,7 @@ def read_run_folder(folder: Path, read_one: ReadOne) -> Angiogram:
         one = read_one(path)
         if (one.rows, one.columns) != (first.rows, first.columns):
             raise InputError(
-                f"{path}: {one.columns} x {one.rows} pixels, and the first frame, {paths[0].name}, "
+                f"{path}: {one.columns} x {one.rows} pixels, and the first frame, {paths[0]}, "
                 f"has {first.columns} x {first.rows}: the frames of a run need one size"
             )
         if one.spacing != first.spacing:

@@ -1,8 +1,9 @@
 """What the headers of a TIFF file say of its pages, before any pixel is decoded."""
 
+import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
@@ -18,6 +19,16 @@ _WIDTH, _LENGTH, _BITS, _PHOTOMETRIC, _SAMPLES, _PLANAR, _SAMPLE_FORMAT = (
     284,
     339,
 )
+_SIZES: Final = {
+    **dict.fromkeys((1, 2, 6, 7), 1),
+    **dict.fromkeys((3, 8), 2),
+    **dict.fromkeys((4, 9, 11, 13), 4),
+    **dict.fromkeys((5, 10, 12, 16, 17, 18), 8),
+}
+"""Bytes of a value of each type of tag."""
+_BIG: Final = 43  # the version of BigTIFF
+_MAX_TAGS: Final = 2**16
+_SHARED: Final = 2**20  # bytes of tags that may lie in one place of a sound file
 _WHITE_IS_ZERO: Final = 0
 _FLOAT: Final = 3
 _SEPARATE: Final = 2
@@ -37,25 +48,42 @@ class Page:
 def read_pages(path: Path) -> list[Page]:
     """Return the pages of a TIFF file, in its order.
 
-    Raises `InputError` for a page too small or too large; Pillow's errors for damaged headers.
+    Raises `InputError` for a page too small or too large and for too many of them, and Pillow's
+    errors or `ValueError` for damaged headers.
     """
     pages = []
     with path.open("rb") as file:
+        room = file.seek(0, 2) + _SHARED
+        file.seek(0)
         start = file.read(8)
-        if start[2] == 43 or start[3] == 43:  # BigTIFF  # noqa: PLR2004
-            start += file.read(8)
+        is_big = _BIG in start[2:4]
+        start += file.read(8) if is_big else b""
+        order = ">" if start[:1] == b"M" else "<"
         directory = ImageFileDirectory_v2(start)
         seen: set[int] = set()
         while directory.next and directory.next not in seen:
             seen.add(directory.next)
+            room -= _tag_bytes(file, directory.next, order, is_big=is_big)
+            if room < 0:
+                raise ValueError("the tags are longer than the file")
             file.seek(directory.next)
             directory.load(file)
             page = _page(path, directory)
-            check_size(path, page.rows, page.columns)
             pages.append(page)
+            check_size(path, page.rows, page.columns, len(pages))
     if not pages:
         raise ValueError("no page")
     return pages
+
+
+def _tag_bytes(file: BinaryIO, start: int, order: str, *, is_big: bool) -> int:
+    """Return how many bytes the tags of the directory at `start` state, before they are read."""
+    file.seek(start)
+    (count,) = struct.unpack(f"{order}{'Q' if is_big else 'H'}", file.read(8 if is_big else 2))
+    entry = struct.Struct(f"{order}{'HHQ8x' if is_big else 'HHL4x'}")
+    stated = file.read(min(count, _MAX_TAGS) * entry.size)
+    tags = entry.iter_unpack(stated[: len(stated) // entry.size * entry.size])
+    return sum(length * _SIZES.get(kind, 0) for _, kind, length in tags)
 
 
 def _page(path: Path, tags: ImageFileDirectory_v2) -> Page:

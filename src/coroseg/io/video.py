@@ -26,8 +26,8 @@ def read_video(path: Path) -> Angiogram:
     with _opened(path) as video:
         rows = int(video.get(cv2.CAP_PROP_FRAME_HEIGHT))
         columns = int(video.get(cv2.CAP_PROP_FRAME_WIDTH))
-        check_size(path, rows, columns)
         count = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+        check_size(path, rows, columns, count)
         rate = video.get(cv2.CAP_PROP_FPS)
     if count < 1:
         raise InputError(f"{path}: the video has no frame: export it again")

@@ -11,6 +11,9 @@ from coroseg.simulation.texture import blurred, draw_lines
 _LEAD, _STERNUM, _CLIPS, _CABLE, _FOLDS = 0.05, 0.03, 0.04, 0.06, 0.3
 """The share of frames in which they are seen."""
 
+_SPLINE: Array = CubicSpline(np.arange(7), np.eye(7))(np.linspace(0, 6, 40))
+"""(40, 7): the points of a spline through seven knots, which depend on them linearly."""
+
 
 def lung_vessels(rng: np.random.Generator, view: View) -> Map:
     """Return the lung's vessels, fine and coarse ones: about 1 where one is."""
@@ -82,5 +85,5 @@ def _wander(rng: np.random.Generator, start: Array, length_px: float, straying: 
         turns += np.pi / 2 - turns[0]
     steps = np.stack([np.cos(turns), np.sin(turns)], axis=-1) * length_px / 6
     knots = np.concatenate([start[None], start + np.cumsum(steps, axis=0)])
-    line: Array = CubicSpline(np.arange(7), knots)(np.linspace(0, 6, 40))
+    line: Array = _SPLINE @ knots
     return line

@@ -3,6 +3,7 @@
 `is_available`, `decode_frame` and `DECODER_DEPENDENCIES` are what pydicom asks a decoder for.
 """
 
+import math
 import struct
 from importlib.util import find_spec
 from itertools import pairwise
@@ -23,6 +24,7 @@ from pydicom.uid import (
 
 from coroseg.errors import InputError, MissingPackageError
 from coroseg.io.dicom.file import one_line
+from coroseg.io.limits import MAX_COMPONENTS
 
 DECODER_DEPENDENCIES = dict.fromkeys(
     (JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1, RLELossless), ("imagecodecs",)
@@ -40,6 +42,7 @@ _PACKAGES = {"pylibjpeg": "pylibjpeg[openjpeg]"}
 
 _START, _END, _SCAN = b"\xff\xd8", b"\xff\xd9", b"\xff\xda"
 _FRAME_HEADERS = (0xC0, 0xC1, 0xC3, 0xF7)  # baseline, extended, lossless, JPEG-LS
+_MAX_TILES = 4096  # OpenJPEG reserves memory for each that is stated
 _J2K_START = b"\xff\x4f\xff\x51"  # start of codestream and its size segment
 
 
@@ -54,7 +57,8 @@ def decode_frame(src: bytes, runner: DecodeRunner) -> bytes:
 
     if runner.transfer_syntax == RLELossless:
         runner.set_option("planar_configuration", 1)
-        return bytes(imagecodecs.dicomrle_decode(src, f"<u{runner.bits_allocated // 8}"))
+        size = int(runner.frame_length(unit="bytes"))  # run lengths can stand for 64 times as many
+        return bytes(imagecodecs.dicomrle_decode(src, f"<u{runner.bits_allocated // 8}", out=size))
     pixels = imagecodecs.jpeg8_decode(src)
     runner.set_option("bits_allocated", 8 * pixels.itemsize)
     return bytes(pixels.tobytes())
@@ -94,22 +98,24 @@ def check_stream(stream: bytes, syntax: UID, rows: int, columns: int) -> None:
         _check_segments(stream)
         return
     find_size = _j2k_size if syntax in JPEG2000TransferSyntaxes else _jpeg_size
-    height, width = find_size(stream)
+    height, width, components = find_size(stream)
     if (height, width) != (rows, columns):
         raise ValueError(f"the compressed stream has {width} x {height} pixels")
+    if components > MAX_COMPONENTS:
+        raise ValueError(f"the compressed stream has {components} components")
 
 
-def _jpeg_size(stream: bytes) -> tuple[int, int]:
-    """Return (rows, columns) from the frame header of JPEG and JPEG-LS (ITU-T T.81 B, T.87 C)."""
+def _jpeg_size(stream: bytes) -> tuple[int, int, int]:
+    """Return (rows, columns, components) of JPEG and JPEG-LS (ITU-T T.81 B, T.87 C)."""
     if not stream.startswith(_START):
         raise ValueError("the compressed stream does not begin as JPEG")
     position, size = 2, None
     while stream[position : position + 2] != _SCAN:
-        segment = stream[position : position + 9]
-        if len(segment) < 9 or segment[0] != _START[0]:  # noqa: PLR2004
+        segment = stream[position : position + 10]
+        if len(segment) < 10 or segment[0] != _START[0]:  # noqa: PLR2004
             raise ValueError(f"the compressed stream is damaged at byte {position}")
         if segment[1] in _FRAME_HEADERS:
-            size = struct.unpack(">HH", segment[5:])
+            size = struct.unpack(">HHB", segment[5:])
         position += 2 + int.from_bytes(segment[2:4], "big")
     if size is None:
         raise ValueError("the compressed stream is neither baseline, lossless JPEG nor JPEG-LS")
@@ -118,15 +124,22 @@ def _jpeg_size(stream: bytes) -> tuple[int, int]:
     return size
 
 
-def _j2k_size(stream: bytes) -> tuple[int, int]:
-    """Return (rows, columns) from the size segment of JPEG 2000 (ITU-T T.800 A.5.1)."""
+def _j2k_size(stream: bytes) -> tuple[int, int, int]:
+    """Return (rows, columns, components) of JPEG 2000 (ITU-T T.800 A.5.1)."""
     start = stream.find(_J2K_START)
     if start < 0:
         raise ValueError("the compressed stream does not begin as JPEG 2000")
     if _END not in stream[start:]:
         raise ValueError("the compressed stream is incomplete")
-    right, bottom, left, top = struct.unpack_from(">4L", stream, start + 8)
-    return bottom - top, right - left
+    right, bottom, left, top, width, height, first_left, first_top, components = struct.unpack_from(
+        ">8LH", stream, start + 8
+    )
+    across = (right - first_left) / max(width, 1)
+    down = (bottom - first_top) / max(height, 1)
+    tiles = math.ceil(across) * math.ceil(down)
+    if tiles > _MAX_TILES:
+        raise ValueError(f"the compressed stream has {tiles} tiles")
+    return bottom - top, right - left, components
 
 
 def _check_segments(stream: bytes) -> None:

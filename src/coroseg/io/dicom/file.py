@@ -15,7 +15,7 @@ from pydicom import FileDataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filebase import DicomFileLike
-from pydicom.filereader import read_file_meta_info
+from pydicom.filereader import read_dataset, read_preamble
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import (
     UID,
@@ -25,9 +25,12 @@ from pydicom.uid import (
 )
 
 from coroseg.errors import InputError
+from coroseg.io.dicom.guarded import GuardedFile
+from coroseg.io.limits import MAX_INFLATED
 
 DAMAGED = "the file is damaged or incomplete: export or copy it again"
 
+_META_GROUP = 0x0002
 _META_LENGTH_END = 128 + 4 + 12  # preamble, DICM, and the element that holds the meta's length
 _PIXEL_DATA = (0x7FE0, 0x0010)
 _ITEM = (0xFFFE, 0xE000)
@@ -71,7 +74,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
             f"{path}: cannot be opened ({error.strerror}): check the path and its permissions"
         ) from error
     with file:
-        meta = _meta_of_deflated(path)
+        meta = _meta_of_deflated(path, file)
         if meta is None:
             yield file
             return
@@ -92,7 +95,8 @@ def read_header(path: Path) -> DicomHeader:
     """Return the header of `path`. Raises `InputError` where it cannot be read."""
     with opened(path) as file:
         try:
-            dataset = dcmread(file, stop_before_pixels=True, force=True)
+            dataset = dcmread(GuardedFile(file, header=True), stop_before_pixels=True, force=True)
+            dataset.buffer = None  # the file is closed by then
             implicit, little = dataset.original_encoding
             order = ">" if little is False else "<"
             start = file.read(8)
@@ -158,6 +162,8 @@ def compressed_offsets(
 
 def one_line(said: BaseException | str) -> str:
     """Return an error's message, or words out of a file, on one line, cut where it is a text."""
+    if isinstance(said, RecursionError):
+        return "sequences are nested too deeply"
     message = " ".join(str(said).split()) or type(said).__name__
     return message if len(message) <= 200 else f"{message[:197]}..."  # noqa: PLR2004
 
@@ -179,20 +185,24 @@ def _fragments(file: BinaryIO, offset: int) -> tuple[list[int], list[tuple[int, 
     return [n for (n,) in struct.iter_unpack("<L", table[: len(table) // 4 * 4])], items[1:]
 
 
-def _meta_of_deflated(path: Path) -> FileMetaDataset | None:
-    """Return the file meta information of a deflated file, None for any other DICOM file."""
-    if path.stat().st_size == 0:
+def _meta_of_deflated(path: Path, file: BinaryIO) -> FileMetaDataset | None:
+    """Return the file meta information of a deflated file, None for any other DICOM file.
+
+    `file` is `path`, opened, and stands at its beginning again.
+    """
+    start = file.read(2)
+    if not start:
         raise InputError(f"{path}: the file is empty (0 bytes): export or copy it again")
+    file.seek(0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            meta = read_file_meta_info(path)
+            meta = _meta(GuardedFile(file, header=True))
             deflated = meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
             return meta if deflated else None
     except InvalidDicomError as error:
-        with path.open("rb") as file:
-            if file.read(2) in _BARE_STARTS:
-                return None
+        if start in _BARE_STARTS:
+            return None
         raise InputError(
             f"{path}: no DICOM file (no DICM at byte 128): pass the DICOM file, or name an image "
             "by its own extension"
@@ -201,12 +211,27 @@ def _meta_of_deflated(path: Path) -> FileMetaDataset | None:
         raise InputError(
             f"{path}: the DICOM file meta information cannot be read ({one_line(error)}): {DAMAGED}"
         ) from error
+    finally:
+        file.seek(0)
+
+
+def _meta(file: GuardedFile) -> FileMetaDataset:
+    guarded = cast("BinaryIO", file)  # pydicom reads, seeks and tells
+    read_preamble(guarded, force=False)
+    elements = read_dataset(
+        guarded,
+        is_implicit_VR=False,
+        is_little_endian=True,
+        stop_when=lambda tag, _vr, _length: tag.group != _META_GROUP,
+    )
+    return FileMetaDataset(elements)
 
 
 def _inflate(file: BinaryIO, meta: FileMetaDataset, copy: BinaryIO) -> None:
     """Write a deflated file to `copy` as an uncompressed one and rewind it.
 
-    A stream cut short gives what it holds: which frames that is is checked later.
+    A stream cut short gives what it holds: which frames that is is checked later. Raises
+    `ValueError` where it holds more than `MAX_INFLATED` bytes.
     """
     file.seek(_META_LENGTH_END + int(meta.FileMetaInformationGroupLength))
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -215,5 +240,7 @@ def _inflate(file: BinaryIO, meta: FileMetaDataset, copy: BinaryIO) -> None:
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     while chunk := file.read(_CHUNK):
         copy.write(inflater.decompress(chunk))
+        if copy.tell() > MAX_INFLATED:
+            raise ValueError(f"it holds more than {MAX_INFLATED} bytes")
     copy.write(inflater.flush())
     copy.seek(0)

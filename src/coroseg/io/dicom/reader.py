@@ -129,6 +129,7 @@ def _find_checked_frames(path: Path, header: DicomHeader) -> DicomFrames:
         raise InputError(
             f"{path}: a colour image ({colours}), and an angiogram is gray: pass the gray original"
         )
+    check_size(path, int(dataset.Rows), int(dataset.Columns), int(count))
     frames = find_frames(path, header, int(count))
     if dataset.SamplesPerPixel > 1:
         frames[0]  # refuses colour now, not when the first result is on its way
