@@ -21,7 +21,7 @@ import onnxruntime
 
 from coroseg.batch import process
 from coroseg.io.sources import find_sources
-from coroseg.results import Request
+from coroseg.records import Request
 from coroseg.segmentation.predictor import Predictor, to_network
 from coroseg.simulation.run import simulate_run
 

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from coroseg.io.sources import Source
-from coroseg.pipeline import Job, do
+from coroseg.pipeline import Job
+from coroseg.remote import do_anywhere
 from coroseg.segmentation.predictor import Predictor
 from coroseg.summary import Outcome
 from coroseg.workers import Limits
@@ -36,7 +37,7 @@ def in_turn(
     """Do what `in_workers` does, in this process, where tests can reach it."""
     assert 1 <= workers <= len(sources)
     assert limits.seconds
-    yield from (do(source, job, predictor) for source in sources)
+    yield from (do_anywhere(source, job, predictor) for source in sources)
 
 
 Command = Callable[..., Ended]

@@ -20,9 +20,9 @@ LAYERS = (
     {"io", "segmentation", "geometry", "simulation"},
     {"datasets", "report", "evaluation", "deidentify"},
     {
-        *("measuring", "dicom_results", "results", "corrected", "pipeline"),
+        *("measuring", "dicom_results", "records", "results", "corrected", "pipeline"),
         *("summary", "summary_table"),
-        *("workers", "batch", "lab", "pacs"),
+        *("remote", "cluster", "workers", "tasks", "batch", "lab", "pacs"),
     },
     {
         *("demo", "web", "terminal"),

@@ -14,12 +14,11 @@ import pytest
 from numpy.typing import NDArray
 
 from coroseg import measuring, pipeline
-from coroseg import results as results_module
 from coroseg.batch import process
 from coroseg.errors import DataError, OutputError
 from coroseg.io.sources import find_sources
 from coroseg.measuring import Catheter
-from coroseg.results import Request
+from coroseg.records import Request, read_record
 from coroseg.segmentation.predictor import Predictor
 from coroseg.summary import COLUMNS as SUMMARY_COLUMNS
 from coroseg.summary import Outcome
@@ -437,7 +436,7 @@ def test_results_whose_moving_was_cut_off_are_made_again(
 
     monkeypatch.setattr(Path, "replace", interrupted)
     assert statuses(ran(folder, out, predictor))["c"] == "failed"
-    record = results_module.read_record(out / "c")
+    record = read_record(out / "c")
     assert record is not None
     assert record["error"] == "its files were not all moved here"
     (out / "c" / "notes.txt").write_text("mine")
@@ -525,4 +524,4 @@ def test_results_below_their_own_source_are_not_taken_for_sources(
     outcomes = ran(folder, folder, predictor)
     assert statuses(outcomes) == dict.fromkeys("abcde", "ok")
     assert predictor.calls == 5
-    assert results_module.read_record(folder / "a") is not None
+    assert read_record(folder / "a") is not None

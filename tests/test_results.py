@@ -18,16 +18,8 @@ from coroseg.errors import OutputError
 from coroseg.io.overlay import draw_overlay
 from coroseg.io.tree_files import branches_csv, stenoses_csv
 from coroseg.measuring import Catheter, tree_record
-from coroseg.results import (
-    Record,
-    Request,
-    finished_record,
-    frame_record,
-    read_record,
-    run_record,
-    write_frame,
-    write_run,
-)
+from coroseg.records import Record, Request, finished_record, frame_record, read_record, run_record
+from coroseg.results import write_frame, write_run
 from coroseg.segmentation.predictor import Predictor
 from coroseg.segmentation.segment import Segmentation, segment, segment_all
 from made_trees import made_tree

@@ -14,7 +14,7 @@ from coroseg.errors import OutputError
 from coroseg.io.leftovers import alone_in, temporary_beside
 from coroseg.io.sources import find_sources
 from coroseg.pipeline import Job
-from coroseg.results import Request
+from coroseg.records import Request
 from coroseg.segmentation.predictor import Predictor
 from coroseg.summary import rows_in
 from coroseg.workers import Limits, in_workers

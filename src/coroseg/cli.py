@@ -57,10 +57,10 @@ def main() -> NoReturn:
 
 @app.command
 def segment(
-    sources: Annotated[list[Path], Parameter(negative="")],
+    sources: Annotated[list[str], Parameter(negative="")],
     /,
     *,
-    out: Path,
+    out: str,
     frame: str = "best",
     as_run: Annotated[bool, Parameter(negative="")] = False,
     model: str = "default",
@@ -70,7 +70,8 @@ def segment(
     threads: int | None = None,
     time_limit: float = 600,
     memory_limit: int | None = None,
-    summary: Path | None = None,
+    ray: str | None = None,
+    summary: str | None = None,
     any_modality: Annotated[bool, Parameter(negative="")] = False,
     dicom: Annotated[bool, Parameter(negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
@@ -82,9 +83,10 @@ def segment(
     Parameters
     ----------
     sources
-        DICOM, NIfTI, PNG, JPEG, TIFF, BMP, PGM, AVI or MP4 files, or folders of them.
+        DICOM, NIfTI, PNG, JPEG, TIFF, BMP, PGM, AVI or MP4 files, or folders of them; paths, or
+        URLs such as s3://bucket/folder.
     out
-        Folder for the results, one folder a source, and summary.csv.
+        Folder for the results, one folder a source, and summary.csv; a path or a URL.
     frame
         best (the frame that shows most vessel), all, or a frame number counted from 1.
     as_run
@@ -104,6 +106,8 @@ def segment(
     memory_limit
         MB that the process of a source may take up, where there are several; four fifths of the
         machine's memory, shared by the processes, unless given. Linux only.
+    ray
+        Address of a Ray cluster whose machines do the sources.
     summary
         CSV or Parquet file (.parquet) for a row a source, in place of summary.csv in the folder.
     any_modality
@@ -115,13 +119,16 @@ def segment(
     """
     from coroseg.batch import process
     from coroseg.io.sources import find_sources
-    from coroseg.results import Request
+    from coroseg.io.urls import is_url
+    from coroseg.records import Request
     from coroseg.summary import SUMMARY, Outcome
     from coroseg.workers import Limits
 
     _check_frame(frame)
     if not (time_limit > 0 and (memory_limit is None or memory_limit > 0)):
         raise UsageError("--time-limit, --memory-limit: more than 0")
+    if summary and is_url(summary):
+        raise UsageError(f"--summary {summary}: a file of this machine")
     catheter = catheter_of(calibrate_catheter, catheter_points, spacing)
     if catheter and frame == "all":
         raise UsageError("--calibrate-catheter: measures are of one frame, not of --frame all")
@@ -130,10 +137,11 @@ def segment(
 
         templates()  # a missing package is found before the work, not in it
     predictor = open_model(model, threads)
-    found = find_sources(sources, as_run=as_run)
+    place, *places = (one if is_url(one) else Path(one) for one in (out, *sources))
+    found = find_sources(places, as_run=as_run)
     if not found.sources:
         raise CorosegError(
-            f"{', '.join(map(str, sources))}: no angiogram in it "
+            f"{', '.join(sources)}: no angiogram in it "
             f"({found.passed_over} other files passed over)"
         )
     request = Request(frame, spacing, as_run, any_modality, catheter, dicom)
@@ -150,20 +158,23 @@ def segment(
             if outcome.reason:
                 say(f"{outcome.status}: {outcome.reason}")
 
-        several = len(found.sources) > 1
+        several = len(found.sources) > 1 and ray is None
         workers = min(predictor.threads, len(found.sources)) if several else 0
+        alone = Limits(time_limit, memory_limit)
         outcomes = process(
             found.sources,
-            out,
+            place,
             request,
             predictor,
             overwrite=overwrite,
+            ray=ray,
             workers=workers,
-            limits=Limits.shared(workers, time_limit, memory_limit) if several else None,
-            summary=summary,
+            limits=Limits.shared(workers, time_limit, memory_limit) if several else alone,
+            summary=Path(summary) if summary else None,
             report=report,
         )
-    print(_counts(outcomes, found.passed_over), f"-> {summary or out / SUMMARY}")
+    where = summary or f"{out.rstrip('/')}/{SUMMARY}"
+    print(_counts(outcomes, found.passed_over), f"-> {where}")
     return FAILED if any(outcome.status == "failed" for outcome in outcomes) else 0
 
 

@@ -49,6 +49,8 @@ def measure(
     dicom
         Write the results as DICOM objects too (seg.dcm, sr.dcm) that refer to a DICOM image.
     """
+    if frame is not None and frame < 1:
+        raise UsageError(f"--frame {frame}: a number counted from 1")
     catheter = catheter_of(calibrate_catheter, catheter_points, spacing)
     from coroseg.corrected import measure_corrected
     from coroseg.report.case.words import finding

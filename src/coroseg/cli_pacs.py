@@ -2,6 +2,7 @@
 
 import importlib.util
 import logging
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,7 +12,7 @@ from coroseg.errors import ConfigError, CorosegError, MissingPackageError
 from coroseg.terminal import FAILED, UsageError, open_model, say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from coroseg.pacs.archive import Archive
     from coroseg.pacs.work import Ended, Work
@@ -77,12 +78,11 @@ def run(
     from coroseg.pacs.query import parse_query
     from coroseg.pacs.run import run_studies
 
-    try:
+    with _wrong_usage():
         asked = parse_query(query) if query else {}
-    except ConfigError as error:
-        raise UsageError(str(error)) from error
-    with _open_archive(url, aet, (host, port)) as archive:
         studies = [check_uid(uid) for uid in study or []]
+        opened = _open_archive(url, aet, (host, port))
+    with opened as archive:
         studies = studies or patiently(lambda: archive.studies(asked))
         if not studies:
             raise CorosegError(f"{url}: no study matches --query {query}")
@@ -144,7 +144,9 @@ def listen(
     with ExitStack() as contexts:
         archive = None
         if store_to:
-            archive = contexts.enter_context(_open_archive(store_to, aet, (host, 0)))
+            with _wrong_usage():
+                opened = _open_archive(store_to, aet, (host, 0))
+            archive = contexts.enter_context(opened)
         work = _work(out, archive, _say, (frame, model, threads, single_frames))
         inbox, bound = contexts.enter_context(open_inbox((host, port), aet, work))
         say(f"{aet} listens at {host}:{bound}; Ctrl-C ends it")
@@ -165,6 +167,17 @@ def _check_packages(frame: str) -> None:
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
 
 
+@contextmanager
+def _wrong_usage() -> "Iterator[None]":
+    """Return a context in which an option's value that cannot be meant is wrong usage."""
+    from coroseg.pacs.archive import ArchiveError
+
+    try:
+        yield
+    except (ConfigError, ArchiveError) as error:
+        raise UsageError(str(error)) from error
+
+
 def _open_archive(url: str, aet: str, address: tuple[str, int]) -> "Archive":
     if url.startswith("dicom:"):
         from coroseg.pacs.dimse import DimseArchive
@@ -182,7 +195,7 @@ def _work(
     options: "tuple[str, str, int | None, bool]",
 ) -> "Work":
     from coroseg.pacs.work import Work
-    from coroseg.results import Request
+    from coroseg.records import Request
 
     frame, model, threads, single_frames = options
     request = Request(frame, spacing_mm=None, as_run=False, any_modality=False, dicom=True)

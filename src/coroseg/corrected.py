@@ -13,7 +13,8 @@ from coroseg.io.files import sha256_of
 from coroseg.io.load import load
 from coroseg.io.masks import read_mask
 from coroseg.measuring import Catheter, Record, calibrate, calibration_record, tree_record
-from coroseg.results import Request, run_record, spacing_record, write_corrected
+from coroseg.records import Request, run_record, spacing_record
+from coroseg.results import write_corrected
 from coroseg.segmentation.binarize import NO_VESSEL
 from coroseg.segmentation.contours import find_contours
 from coroseg.segmentation.flags import quality_flags

@@ -10,7 +10,7 @@ from coroseg.batch import process
 from coroseg.errors import CorosegError, OutputError
 from coroseg.io.files import write_whole
 from coroseg.io.sources import find_sources
-from coroseg.results import RESEARCH_ONLY, Request, read_record
+from coroseg.records import RESEARCH_ONLY, Request, read_record
 from coroseg.segmentation.predictor import Predictor
 from coroseg.simulation.files import RUN, write_run
 from coroseg.simulation.run import draw_simulation

@@ -1,4 +1,4 @@
-"""The one path of a source: read, segment, measure, write; how it ended, whatever happens."""
+"""The path of a source on this machine: read, segment, measure, write; how it ended."""
 
 import logging
 import time
@@ -14,15 +14,8 @@ from coroseg.io.files import sha256_of
 from coroseg.io.load import load
 from coroseg.io.sources import Source
 from coroseg.measuring import PROBLEMS, Catheter, Record, measure_frame
-from coroseg.results import (
-    Request,
-    finished_record,
-    frame_record,
-    run_record,
-    spacing_record,
-    write_frame,
-    write_run,
-)
+from coroseg.records import Request, finished_record, frame_record, run_record, spacing_record
+from coroseg.results import write_frame, write_run
 from coroseg.segmentation.predictor import Predictor
 from coroseg.segmentation.segment import Segmentation, segment, segment_all
 from coroseg.summary import Outcome
@@ -32,11 +25,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Job:
-    """What is asked of every source. The results of each go into its own folder below `out`."""
+    """What is asked of every source. The results of each go into its own folder below `out`.
+
+    With a `url` they go below that, and `out` is a folder of this machine for work on the way.
+    """
 
     out: Path
     request: Request
     overwrite: bool = False
+    url: str | None = None
 
 
 def do(source: Source, job: Job, predictor: Predictor) -> Outcome:
@@ -70,7 +67,7 @@ def do(source: Source, job: Job, predictor: Predictor) -> Outcome:
             record = _measure_and_write(folder, result, record, request.catheter, origin)
         return _success(source, record)
     except Exception as error:  # noqa: BLE001  # a bad source stops no other
-        return _failure(source, error)
+        return failure(source, error)
 
 
 def _segment(run: Angiogram, record: Record, frame: str, predictor: Predictor) -> Segmentation:
@@ -114,19 +111,19 @@ def _success(source: Source, record: Record, *, repeated: bool = False) -> Outco
     """Return how a source ended that has its results, with what could not be measured."""
     names = (*PROBLEMS, NO_DICOM)
     problems = [f"{name.replace('_', ' ')}: {record[name]}" for name in names if name in record]
-    reason = f"{source.path}: {'; '.join(problems)}" if problems else ""
+    reason = f"{source.place}: {'; '.join(problems)}" if problems else ""
     return Outcome(source, "ok", reason, record, repeated)
 
 
-def _failure(source: Source, error: BaseException) -> Outcome:
+def failure(source: Source, error: BaseException) -> Outcome:
     """Return how a source ended that raised `error`."""
     if isinstance(error, NotAnAngiogramError):
         return Outcome(source, "skipped", str(error))
     if isinstance(error, CorosegError):
         return Outcome(source, "failed", str(error))
     if isinstance(error, MemoryError) or "alloc" in str(error):  # as OpenCV and ONNX Runtime say it
-        reason = f"{source.path}: needs more memory than it may have: see --memory-limit"
+        reason = f"{source.place}: needs more memory than it may have: see --memory-limit"
         return Outcome(source, "failed", reason)
-    _log.error("%s: an error of coroseg's own", source.path, exc_info=error)
-    reason = f"{source.path}: an error of coroseg's own, please report it: {error!r}"
+    _log.error("%s: an error of coroseg's own", source.place, exc_info=error)
+    reason = f"{source.place}: an error of coroseg's own, please report it: {error!r}"
     return Outcome(source, "failed", reason)

@@ -1,20 +1,16 @@
-"""One source's results: the files of its folder, written whole, and the record of them."""
+"""One source's results: the files of its folder, written whole with their record."""
 
-import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import AppendingTiffWriter
 from pydicom import Dataset
 
-from coroseg.angiogram import Angiogram, Frame
+from coroseg.angiogram import Frame
 from coroseg.dicom_results import SEG, SR, RunObjects
 from coroseg.errors import OutputError
 from coroseg.geometry.tree import VesselTree
@@ -24,125 +20,26 @@ from coroseg.io.leftovers import temporary_beside
 from coroseg.io.overlay import draw_overlay
 from coroseg.io.png import write_png
 from coroseg.io.tree_files import branches_csv, stenoses_csv
-from coroseg.measuring import Catheter
+from coroseg.records import (
+    NOT_WHOLE,
+    RECORD,
+    Record,
+    any_record,
+    frame_record,
+    read_record,
+    write_record,
+)
 from coroseg.report.case.page import case_page
 from coroseg.report.case.plots import diameter_plots
 from coroseg.segmentation.contours import Contour
-from coroseg.segmentation.predictor import ModelInfo
 from coroseg.segmentation.segment import Segmentation
-from coroseg.spacing import PixelSpacing
 
-SCHEMA = "coroseg-result-2"
-RECORD = "result.json"
 FRAME_FILES = ("mask.png", "probability.png", "overlay.png", "contours.json", "contours.svg")
 MEASURE_FILES = ("branches.csv", "stenoses.csv", "diameters.svg", "report.html")
 RUN_FILES = ("mask.tif", "overlay.png", "contours.json")
-_SEGMENTED = (*FRAME_FILES, *MEASURE_FILES, *RUN_FILES, SEG, SR)
+SEGMENTED = (*FRAME_FILES, *MEASURE_FILES, *RUN_FILES, SEG, SR)
+"""Of any request: one that a request does not write is stale where it lies."""
 _CORRECTED = (*MEASURE_FILES, "overlay.png", SEG, SR)
-RESEARCH_ONLY = "Research software, not a medical device."
-
-Record = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What was asked of a source: the parts of a record that a second run compares."""
-
-    frame: str
-    spacing_mm: float | None
-    as_run: bool
-    any_modality: bool
-    catheter: Catheter | None = None
-    dicom: bool = False
-
-    @property
-    def recorded(self) -> Record:
-        """The request as it stands in a record, after JSON as before."""
-        catheter = self.catheter
-        points = catheter.points if catheter else None
-        return {
-            "frame": self.frame,
-            "spacing_mm": self.spacing_mm,
-            "as_run": self.as_run,
-            "any_modality": self.any_modality,
-            "catheter_french": catheter.french if catheter else None,
-            "catheter_points": list(points) if points else None,
-            "dicom": self.dicom,
-        }
-
-
-def finished_record(
-    folder: Path, source_sha256: str, model: ModelInfo, request: Request
-) -> Record | None:
-    """Return the record in `folder` if it is of the same source, model, request and version.
-
-    One with an `error`, which an error of coroseg's own left, is not finished.
-    """
-    record = read_record(folder)
-    wanted = {
-        "version": version("coroseg"),
-        "source_sha256": source_sha256,
-        "model": _model(model),
-        "request": request.recorded,
-    }
-    if record is None or "error" in record:
-        return None
-    return record if all(record.get(key) == value for key, value in wanted.items()) else None
-
-
-def read_record(folder: Path) -> Record | None:
-    """Return the record in `folder`; None where there is none that can be read."""
-    record = _any_record(folder)
-    return record if record and record["schema"] == SCHEMA else None
-
-
-def _any_record(folder: Path) -> Record | None:
-    """Return the record in `folder`, of an earlier schema perhaps."""
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    ours = isinstance(record, dict) and str(record.get("schema")).startswith("coroseg-result-")
-    return record if ours else None
-
-
-def frame_record(result: Segmentation) -> Record:
-    """Return what is recorded of one frame. Areas in mm² only where the spacing is known."""
-    area_mm2 = result.vessel_area_mm2
-    return {
-        "frame": result.frame,
-        "threshold": round(result.threshold, 6),
-        "vessel_area_px": result.vessel_area_px,
-        "vessel_area_mm2": None if area_mm2 is None else round(area_mm2, 4),
-        "flags": list(result.flags),
-    }
-
-
-def run_record(run: Angiogram, sha256: str, model: ModelInfo | None, request: Request) -> Record:
-    """Return what is recorded of a source, whatever its frames show."""
-    return {
-        "schema": SCHEMA,
-        "note": RESEARCH_ONLY,
-        "version": version("coroseg"),
-        "source": run.path.name if run.path else run.name,
-        "source_sha256": sha256,
-        "request": request.recorded,
-        "frames": len(run.frames),
-        "rows": run.rows,
-        "columns": run.columns,
-        **spacing_record(run.spacing),
-        "primary_angle_deg": run.primary_angle_deg,
-        "secondary_angle_deg": run.secondary_angle_deg,
-        "model": _model(model),
-    }
-
-
-def spacing_record(spacing: PixelSpacing | None) -> Record:
-    """Return what is recorded of the size of a pixel: (row, column) in mm, and how it is known."""
-    return {
-        "spacing_mm": list(spacing.mm) if spacing else None,
-        "spacing_source": str(spacing.source) if spacing else None,
-    }
 
 
 def write_frame(
@@ -267,7 +164,7 @@ def _write_objects(folder: Path, objects: Mapping[str, Dataset]) -> None:
 
 
 @contextmanager
-def _new_files(folder: Path, record: Record, names: Sequence[str] = _SEGMENTED) -> Iterator[Path]:
+def _new_files(folder: Path, record: Record, names: Sequence[str] = SEGMENTED) -> Iterator[Path]:
     """Return a context with an empty folder whose files, and `record`, move to `folder` at its end.
 
     Of the files that `folder` had, those of `names` are replaced or removed, and no others. While
@@ -276,7 +173,7 @@ def _new_files(folder: Path, record: Record, names: Sequence[str] = _SEGMENTED) 
     """
     with explained(folder):
         foreign = [name for name in (RECORD, *names) if (folder / name).exists()]
-        if foreign and _any_record(folder) is None:
+        if foreign and any_record(folder) is None:
             raise OutputError(
                 f"{folder}: holds a {foreign[0]} that is of no earlier results: "
                 "choose another folder"
@@ -285,23 +182,10 @@ def _new_files(folder: Path, record: Record, names: Sequence[str] = _SEGMENTED) 
         with temporary_beside(folder) as new:
             yield new
             folder.mkdir(exist_ok=True)
-            moving = record | {"error": "its files were not all moved here"}
-            _write_record(new, moving).replace(folder / RECORD)
+            write_record(new, record | NOT_WHOLE).replace(folder / RECORD)
             for name in set(names):
                 if (new / name).exists():
                     (new / name).replace(folder / name)
                 else:
                     (folder / name).unlink(missing_ok=True)  # an earlier request left it
-            _write_record(new, record).replace(folder / RECORD)
-
-
-def _write_record(folder: Path, record: Record) -> Path:
-    path = folder / RECORD
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    return path
-
-
-def _model(model: ModelInfo | None) -> Record | None:
-    if model is None:
-        return None
-    return {"name": model.name, "version": model.version, "sha256": model.sha256}
+            write_record(new, record).replace(folder / RECORD)

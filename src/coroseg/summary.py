@@ -142,7 +142,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     values = {name: record.get(name, "") for name in COLUMNS if record.get(name) is not None}
     return values | {
         "name": outcome.source.name.as_posix(),
-        "source": str(outcome.source.path),
+        "source": outcome.source.place,
         "status": outcome.status,
         "reason": outcome.reason,
         "spacing_row_mm": row_mm,

@@ -1,22 +1,25 @@
 """Sources done in several processes that are watched: one that hangs or swells is ended."""
 
 import os
+import shutil
 import signal
+import tempfile
 import threading
-from collections.abc import Generator, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
+from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from pebble import ProcessExpired, ProcessPool
 
 from coroseg.io.leftovers import remove_leftovers
 from coroseg.io.sources import Source
 from coroseg.logs import quieten
-from coroseg.pipeline import Job, do
+from coroseg.pipeline import Job
+from coroseg.remote import do_anywhere
 from coroseg.segmentation.predictor import Predictor
 from coroseg.summary import Outcome
 
@@ -51,31 +54,59 @@ def in_workers(
 ) -> Generator[Outcome, None, None]:
     """Yield how each source ended, as they end, done by `workers` processes.
 
-    The workers share the predictor's threads; each opens its model once. What is begun when the
-    iterator is closed is ended and leaves nothing behind.
+    The workers share the predictor's threads. What is begun when the iterator is closed is ended
+    and leaves nothing behind.
     """
     threads = max(1, predictor.threads // workers)
-    begin_with = (job, predictor.model, threads, limits.memory_mb)
-    pool = ProcessPool(
-        workers, initializer=_begin, initargs=begin_with, context=get_context("spawn")
-    )
-    coming = iter(sources)
-    pending: dict[Any, Source] = {}
-    try:
+    with Workers(job, predictor.model, limits, workers=workers, threads=threads) as pool:
+        yield from pool.do(sources)
+
+
+class Workers:
+    """A context with processes that do sources; each opens the model once, with so many threads.
+
+    `model` as `Predictor` takes it, or the content of a file.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        model: str | Path | bytes,
+        limits: Limits,
+        *,
+        workers: int = 1,
+        threads: int = 1,
+    ) -> None:
+        self._job, self._limits, self._workers = job, limits, workers
+        begin_with = (job, model, threads, limits.memory_mb)
+        context = get_context("spawn")
+        self._pool = ProcessPool(workers, initializer=_begin, initargs=begin_with, context=context)
+
+    def do(self, sources: Iterable[Source]) -> Generator[Outcome, None, None]:
+        """Yield how each source ended, as they end."""
+        coming = iter(sources)
+        pending: dict[Future[Outcome], Source] = {}
         while True:
-            for source in islice(coming, workers * _AHEAD - len(pending)):
-                pending[pool.schedule(_do, (source,), timeout=limits.seconds)] = source
+            for source in islice(coming, self._workers * _AHEAD - len(pending)):
+                future: Future[Outcome] = self._pool.schedule(
+                    _do, (source,), timeout=self._limits.seconds
+                )
+                pending[future] = source
             if not pending:
                 break
             for future in wait(pending, return_when=FIRST_COMPLETED).done:
                 source = pending.pop(future)
                 error = future.exception()
                 if error:
-                    remove_leftovers({(job.out / source.name).parent}, of=source.name.name)
-                yield _cut_off(source, error, limits) if error else future.result()
-    finally:
-        pool.stop()  # type: ignore[no-untyped-call]
-        pool.join()
+                    remove_leftovers({(self._job.out / source.name).parent}, of=source.name.name)
+                yield _cut_off(source, error, self._limits) if error else future.result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join()
 
 
 def _cut_off(source: Source, error: BaseException, limits: Limits) -> Outcome:
@@ -89,25 +120,34 @@ def _cut_off(source: Source, error: BaseException, limits: Limits) -> Outcome:
         )
     else:
         raise error
-    return Outcome(source, "failed", f"{source.path}: {reason}")
+    return Outcome(source, "failed", f"{source.place}: {reason}")
 
 
-def _begin(job: Job, model: str | Path, threads: int, memory_mb: int | None) -> None:
+def _begin(job: Job, model: str | Path | bytes, threads: int, memory_mb: int | None) -> None:
     """Make this process a worker: called once, when it begins."""
     global _doing  # noqa: PLW0603  # a process has one job
     quieten()
     signal.signal(signal.SIGTERM, _leave)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _doing = job, Predictor(model, threads=threads)
+    threading.Thread(target=_end_with_parent, args=(job,), daemon=True).start()
+    _doing = job, _opened(model, threads)
     if memory_mb is not None:
         _limit_memory(memory_mb)
+
+
+def _opened(model: str | Path | bytes, threads: int) -> Predictor:
+    if not isinstance(model, bytes):
+        return Predictor(model, threads=threads)
+    with tempfile.TemporaryDirectory() as here:
+        path = Path(here) / "model.onnx"
+        path.write_bytes(model)
+        return Predictor(path, threads=threads)
 
 
 def _do(source: Source) -> Outcome:
     if _doing is None:
         raise RuntimeError("a worker that was not begun")
     try:
-        return do(source, *_doing)
+        return do_anywhere(source, *_doing)
     except SystemExit:  # told to leave: what it wrote is removed by now
         os._exit(1)
 
@@ -116,11 +156,13 @@ def _leave(*_: object) -> None:
     raise SystemExit(1)
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(job: Job) -> None:
     """End this process when the one that began it has gone, killed perhaps: nobody would hear."""
     parent = parent_process()
     if parent is not None:
         parent.join()
+        if job.url is not None:  # `out` is a folder of work that the parent would have removed
+            shutil.rmtree(job.out, ignore_errors=True)
         os._exit(1)
 
 

@@ -9,7 +9,7 @@ from coroseg import batch
 from coroseg.pacs import patience
 from coroseg.pacs.credentials import PASSWORD, TOKEN, USER
 from coroseg.pacs.work import Work
-from coroseg.results import Request
+from coroseg.records import Request
 from coroseg.segmentation.predictor import Predictor
 from tiny_sources import LENGTHS, write_run
 

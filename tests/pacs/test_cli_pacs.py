@@ -42,7 +42,7 @@ def test_an_archive_that_is_down_ends_with_its_line(
         (("--query", "Modality=XA"), 2, "ModalitiesInStudy"),
         (("--study", STUDY, "--threads", 0), 2, "--threads"),
         (("--study", "1.2.3"), 1, "study 1.2.3: no XA or RF"),
-        (("--study", "../x"), 1, "no DICOM UID"),
+        (("--study", "../x"), 2, "no DICOM UID"),
         (("--query", "StudyDate=1999*"), 1, "no study matches"),
     ],
 )
@@ -60,6 +60,15 @@ def test_wrong_usage(
     ended = coroseg("pacs", "run", *common, *options)
     assert ended.status == status
     assert said in ended.err
+
+
+def test_an_address_that_is_none_is_wrong_usage(coroseg: Command, tmp_path: Path) -> None:
+    for option, command in (("--url", "run"), ("--store-to", "listen")):
+        study = ("--study", STUDY) if command == "run" else ()
+        out = ("--out", tmp_path / "out")
+        ended = coroseg("pacs", command, option, "http://[::1", *out, *study)
+        assert (ended.status, len(ended.lines)) == (2, 1)
+        assert "no such address or port" in ended.err
     assert len(ended.lines) == 1
 
 

@@ -150,7 +150,10 @@ def test_a_tree_without_lesions_and_one_without_branches() -> None:
     assert "No narrowing of 20 % or more of the diameter was counted; 1 listed apart" in shown
     assert "None counted." in shown
     empty = VesselTree((), made_tree().spacing)
-    shown = text_of(page(empty, flags=["no_vessel"], measures=none | {"branches": 0}))
+    html = page(empty, flags=["no_vessel"], measures=none | {"branches": 0})
+    assert html.count("<svg") == 1  # the picture; no empty plot
+    shown = text_of(html)
+    assert "There is no branch to plot." in shown
     assert "Nothing to measure: no vessel was found." in shown
     assert "No vessel was found in this frame." in shown
 

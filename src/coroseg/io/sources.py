@@ -1,4 +1,4 @@
-"""Finding the angiograms in files and folders, and the name each one's results get."""
+"""Finding the angiograms in files, folders and URLs, and the name each one's results get."""
 
 import os
 import re
@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Final
+from typing import Final, TypeAlias
 
+from coroseg.errors import InputError
+from coroseg.io import urls
 from coroseg.io.formats import DICOM_HEAD, extension_of, is_dicom
 
 _RESULT: Final = "result.json"
@@ -19,12 +21,24 @@ _TRUTH_PICTURES: Final = frozenset(
 """What `coroseg simulate` puts beside its angiogram."""
 
 
+_Entry: TypeAlias = os.DirEntry[str] | urls.UrlEntry
+
+
 @dataclass(frozen=True)
 class Source:
-    """A file, or a folder that is one run, and the folder of its results below the output."""
+    """A file, or a folder that is one run, and the folder of its results below the output.
+
+    One that is not on this machine has a `url`; its path is the file's name then.
+    """
 
     path: Path
     name: PurePath
+    url: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it lies, as it was named."""
+        return self.url or str(self.path)
 
 
 @dataclass(frozen=True)
@@ -40,14 +54,14 @@ class Found:
 
 @dataclass
 class _Item:
-    path: Path
+    place: Path | str  # a string is a URL
     base: str  # the absolute folder that `name` starts from
     name: PurePath
     is_folder: bool
 
 
-def find_sources(paths: Sequence[Path], *, as_run: bool = False) -> Found:
-    """Return the angiograms among `paths`: files, and all files below folders.
+def find_sources(places: Sequence[Path | str], *, as_run: bool = False) -> Found:
+    """Return the angiograms among paths, and URLs as strings: files, and all files below folders.
 
     A file named here is always a source, even one that does not exist: it fails when it is read.
     Below a folder, a file is one if it has an image's extension or DICOM's magic, and is neither
@@ -56,15 +70,19 @@ def find_sources(paths: Sequence[Path], *, as_run: bool = False) -> Found:
 
     A name is the file's less its extension, below its sub-folders; two files of one folder that
     would share it keep their extensions. Sources of different arguments that would share it are
-    told apart by as many of their parent folders as it takes.
+    told apart by as many of their parent folders as it takes. Raises `InputError` for a URL that
+    nobody answers, or that should be one run, and `MissingPackageError`.
     """
     walk = _Walk(as_run=as_run)
-    for path in paths:
-        walk.add(path)
+    for place in places:
+        if isinstance(place, str):
+            walk.add_url(place)
+        else:
+            walk.add(place)
     items = list(walk.items.values())
     _shorten([item for item in items if not item.is_folder])
     _tell_apart(items)
-    return Found([Source(item.path, item.name) for item in items], walk.passed_over)
+    return Found([_source(item) for item in items], walk.passed_over)
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -76,6 +94,12 @@ def natural_key(name: str) -> tuple[list[str | int], str]:
     """Return the key that sorts frame_2 before frame_10."""
     parts = re.split(r"([0-9]+)", name)
     return [int(p) if i % 2 else p.casefold() for i, p in enumerate(parts)], name
+
+
+def _source(item: _Item) -> Source:
+    if isinstance(item.place, Path):
+        return Source(item.place, item.name)
+    return Source(Path(item.place.rpartition("/")[2]), item.name, item.place)
 
 
 class _Walk:
@@ -92,18 +116,26 @@ class _Walk:
             base, name = os.path.split(absolute)
             self._take(path, base, PurePath(name), is_folder=False)
 
+    def add_url(self, url: str) -> None:
+        if self.as_run:
+            raise InputError(f"{url}: only a folder of this machine can be one run: copy it here")
+        url = urls.without_slash(url)
+        if urls.is_folder(url):
+            self._folder(url, url, PurePath(), visited=set())
+        else:
+            base, _, name = url.rpartition("/")
+            self._take(url, base, PurePath(name), is_folder=False)
+
     def _folder(
-        self, folder: Path, base: str, below: PurePath, visited: set[tuple[int, int]]
+        self, folder: Path | str, base: str, below: PurePath, visited: set[tuple[int, int]]
     ) -> None:
         try:
-            status = folder.stat()
+            if isinstance(folder, Path) and _goes_round(folder, visited):
+                return
             entries = _sorted_entries(folder)
-        except OSError:
+        except (OSError, InputError):
             self._take(folder, base, below, is_folder=True)  # reading it says why
             return
-        if (status.st_dev, status.st_ino) in visited:
-            return
-        visited.add((status.st_dev, status.st_ino))
         if any(entry.name == _RESULT and _is_result(entry) for entry in entries):
             self.passed_over += 1
             return
@@ -113,38 +145,61 @@ class _Walk:
             if entry.name.startswith(".") or (is_simulated and entry.name in _TRUTH_PICTURES):
                 self.passed_over += 1
             elif _is_folder(entry):
-                self._folder(Path(entry.path), base, below / entry.name, visited)
+                self._folder(_place(entry), base, below / entry.name, visited)
             elif not _is_image(entry):
                 self.passed_over += 1
             elif self.as_run:
                 images += 1
             else:
-                self._take(Path(entry.path), base, below / entry.name, is_folder=False)
+                self._take(_place(entry), base, below / entry.name, is_folder=False)
         if images:
             self._take(folder, base, below, is_folder=True)
 
-    def _take(self, path: Path, base: str, name: PurePath, *, is_folder: bool) -> None:
+    def _take(self, place: Path | str, base: str, name: PurePath, *, is_folder: bool) -> None:
         absolute = os.path.join(base, name)  # noqa: PTH118  # PurePath would keep a `.`
         if name == PurePath():  # the folder of an argument itself
             absolute = base
             base, last = os.path.split(base)
             name = PurePath(last)
-        self.items.setdefault(absolute, _Item(path, base, name, is_folder))
+        self.items.setdefault(absolute, _Item(place, base, name, is_folder))
 
 
-def _sorted_entries(folder: Path) -> list[os.DirEntry[str]]:
+def _sorted_entries(folder: Path | str) -> list[_Entry]:
+    """Return what a folder holds, in natural order. Raises `OSError`, or `InputError` for a URL."""
+    if isinstance(folder, str):
+        return sorted(urls.entries(folder), key=lambda entry: natural_key(entry.name))
     with os.scandir(folder) as entries:
         return sorted(entries, key=lambda entry: natural_key(entry.name))
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def _place(entry: _Entry) -> Path | str:
+    return entry.path if isinstance(entry, urls.UrlEntry) else Path(entry.path)
+
+
+def _head(entry: _Entry, size: int) -> bytes:
+    """Return a file's first bytes. Raises `OSError`, or `InputError` for a URL."""
+    if isinstance(entry, urls.UrlEntry):
+        return urls.head(entry.path, size)
+    with open(entry.path, "rb", buffering=0) as file:  # noqa: PTH123  # quicker on many files
+        return file.read(size)
+
+
+def _goes_round(folder: Path, visited: set[tuple[int, int]]) -> bool:
+    """Return whether a link led back to a folder; else it has been visited. Raises `OSError`."""
+    status = folder.stat()
+    known = len(visited)
+    visited.add((status.st_dev, status.st_ino))
+    return len(visited) == known
+
+
+def _is_folder(entry: _Entry) -> bool:
     try:
         return entry.is_dir()
     except OSError:  # a link to itself
         return False
 
 
-def _is_image(entry: os.DirEntry[str]) -> bool:
+def _is_image(entry: _Entry) -> bool:
     if entry.name.startswith(".") or entry.name.upper() == "DICOMDIR" or _is_folder(entry):
         return False
     if extension_of(entry.name):
@@ -156,17 +211,15 @@ def _is_image(entry: os.DirEntry[str]) -> bool:
     if not is_file:
         return False
     try:
-        with open(entry.path, "rb", buffering=0) as file:  # noqa: PTH123  # quicker on many files
-            return is_dicom(file.read(DICOM_HEAD))
-    except OSError:
+        return is_dicom(_head(entry, DICOM_HEAD))
+    except (OSError, InputError):
         return True  # reading it says why
 
 
-def _is_result(entry: os.DirEntry[str]) -> bool:
+def _is_result(entry: _Entry) -> bool:
     try:
-        with open(entry.path, "rb") as file:  # noqa: PTH123
-            return b"coroseg" in file.read(_RESULT_HEAD)
-    except OSError:
+        return b"coroseg" in _head(entry, _RESULT_HEAD)
+    except (OSError, InputError):
         return False
 
 

@@ -10,7 +10,7 @@ from coroseg.errors import InputError, NotAnAngiogramError
 from coroseg.io.load import load
 from coroseg.io.sources import Source
 from coroseg.pacs.archive import ArchiveError, Instance
-from coroseg.results import RECORD, Request, finished_record, read_record
+from coroseg.records import RECORD, Request, finished_record, read_record
 from coroseg.segmentation.predictor import ModelInfo
 
 RECEIVED: Final = "received"

@@ -13,7 +13,7 @@ from coroseg.io.sources import Source
 from coroseg.pacs.archive import MULTIPLE_FRAMES, Archive, ArchiveError, Instance
 from coroseg.pacs.patience import patiently
 from coroseg.pacs.received import identify, is_finished, source_of
-from coroseg.results import Request
+from coroseg.records import Request
 from coroseg.segmentation.predictor import Predictor
 from coroseg.workers import Limits
 

@@ -7,19 +7,17 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from coroseg.errors import ConfigError, CorosegError, MissingPackageError
+from coroseg.cluster import connected, ended_tasks, why_failed
+from coroseg.errors import ConfigError
 from coroseg.lab.benchmark.grid import LOG, Cell, Grid
 from coroseg.lab.benchmark.run import Progress
 
 RETRIES = 5
 """How often a cell is begun again, from its last checkpoint, after its worker has died."""
 
-_CONNECT_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -30,60 +28,36 @@ def run_on_ray(grid: Grid, address: str, *, step: Callable[[Progress], None]) ->
     A cell whose worker dies is retried from its checkpoint. Raises `ConfigError` for settings that
     a task cannot have, `CorosegError` where the cluster is out of reach.
     """
-    if find_spec("ray") is None:
-        raise MissingPackageError(
-            "ray", "a benchmark on several machines", 'pip install "coroseg[cluster]"'
-        )
     training = grid.benchmark.training
     if training.devices > 1:
         raise ConfigError(f"training.devices = {training.devices}: on Ray a cell has one device")
-    ray = _connect(address)
-    on_gpu = training.accelerator != "cpu" and ray.cluster_resources().get("GPU", 0) >= 1
-    # max_calls: a process a cell, so that its memory is its own.
-    task = ray.remote(
-        num_cpus=training.threads or 1,
-        num_gpus=1 if on_gpu else 0,
-        max_retries=RETRIES,
-        max_calls=1,
-    )(_run_cell)
     progress = Progress()
-    try:
+    with connected(address, "a benchmark on several machines") as ray:
+        on_gpu = training.accelerator != "cpu" and ray.cluster_resources().get("GPU", 0) >= 1
+        # max_calls: a process a cell, so that its memory is its own.
+        task = ray.remote(
+            num_cpus=training.threads or 1,
+            num_gpus=1 if on_gpu else 0,
+            max_retries=RETRIES,
+            max_calls=1,
+        )(_run_cell)
         said = {cell: _log_size(cell) for cell in grid.unfinished}
-        tasks = {task.remote(str(cell.folder)): cell for cell in said}
-        while tasks:
-            done, _ = ray.wait(list(tasks), timeout=1)
-            for future in done:
-                cell = tasks.pop(future)
+        cells = list(said)
+        tasks = ended_tasks(
+            ray, lambda cell: task.remote(str(cell.folder)), cells, ahead=len(cells)
+        )
+        for ended in tasks:
+            for cell, future in ended:
+                del said[cell]
                 progress.running.pop(cell, None)
                 if reason := _failure(future, cell):
                     progress.failed[cell] = reason
                     _log.error("%s: failed: %s", cell.name, reason)
-            for cell in tasks.values():
-                if _log_size(cell) > said[cell]:  # until then it waits for a free machine
+            for cell, size in said.items():
+                if _log_size(cell) > size:  # until then it waits for a free machine
                     progress.running.setdefault(cell, time.monotonic())
             step(progress)
-    finally:
-        ray.shutdown()
     return progress
-
-
-def _connect(address: str) -> Any:
-    """Return the module `ray`, connected."""
-    try:
-        # Ray itself goes on trying for a quarter of an hour where nothing answers.
-        target = urlsplit(address if "://" in address else f"//{address}")
-        if target.hostname and target.port:
-            socket.create_connection((target.hostname, target.port), _CONNECT_SECONDS).close()
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anyone
-        import ray
-
-        ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise CorosegError(
-            f"--ray {address}: no cluster there ({reason}): start one with `ray start --head`"
-        ) from error
-    return ray
 
 
 def _run_cell(folder: str) -> None:
@@ -108,6 +82,5 @@ def _failure(future: Any, cell: Cell) -> str | None:
     except ray.exceptions.RayError as error:
         with (cell.folder / LOG).open("a", encoding="utf-8") as log:
             log.write(f"{error}\n")
-        reason = str(getattr(error, "cause", error)).strip().split("\n")[0]
-        return f"{reason} ({cell.folder / LOG})"
+        return f"{why_failed(error)} ({cell.folder / LOG})"
     return None if cell.finished else f"{cell.folder} cannot be seen from here: share its path"
