@@ -1,5 +1,6 @@
 import os
 import time
+import timeit
 from pathlib import Path, PurePath
 
 import pytest
@@ -194,10 +195,13 @@ def test_image_files_are_those_of_the_folder_itself(tmp_path: Path) -> None:
     assert [path.name for path in image_files(tmp_path)] == ["f9.png", "f10.png"]
 
 
-def test_10000_files_are_walked_quickly(tmp_path: Path) -> None:
+def test_ten_times_as_many_files_take_about_ten_times_as_long(tmp_path: Path) -> None:
     for folder in range(10):
         make(tmp_path, *(f"{folder}/frame_{number}.png" for number in range(1000)), content=b"")
-    start = time.perf_counter()
+    few = min(
+        timeit.repeat(lambda: find_sources([tmp_path / "0"]), timer=time.process_time, number=1)
+    )
+    start = time.process_time()
     found = find_sources([tmp_path])
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 40 * few  # and not a hundred times
     assert [len(found.sources), found.sources[2].name.name] == [10000, "frame_2"]
