@@ -41,6 +41,15 @@ def test_straight_vessel(degrees: float, width: float) -> None:
     assert not line.loop.any()
 
 
+@pytest.mark.parametrize("width", [12, 24])
+def test_a_blunt_end_is_as_wide_as_the_vessel(width: float) -> None:
+    """The largest disc shrinks towards an end; the walls do not."""
+    (line,) = find_centrelines(strip(SHAPE, (20, 40), (150, 52), width))
+    place = np.hypot(*(line.points - line.points[0]).T)
+    whole = (place > 2) & (place < place[-1] - 2)
+    assert line.mask_diameter_px[whole] == pytest.approx(width, abs=1)
+
+
 def test_points_are_half_a_pixel_apart() -> None:
     mask = path(SHAPE, [(10, 20), (60, 30), (120, 90)], 6)
     (line,) = find_centrelines(mask)

@@ -139,6 +139,33 @@ def test_a_veil_over_the_image_changes_little() -> None:
     assert np.mean(found.px[INSIDE]) == pytest.approx(8.0, abs=0.2)
 
 
+def test_two_vessels_in_one_mask_are_not_measured_as_one_wide_one() -> None:
+    path, beside = straight((6, 17), (103, 17)), straight((55, 24), (103, 24))
+    chord = chord_map(path, constant(8.0, path) / 2, SHAPE)
+    chord = chord + 2 * chord_map(beside, constant(5.0, beside) / 2, SHAPE)
+    merged = np.where(path[:, 0] >= 55, 12.5, 8.0)
+    line = centreline(path + np.stack([0 * merged, (merged - 8) / 2], axis=1), merged)
+    found = measure_diameters(angiogram(chord), lumen(chord), line, blur_px=0.85)
+    np.testing.assert_allclose(found.px[6:40], 8.0, atol=0.25)
+    assert np.isnan(found.px[60:90]).all()
+    assert not found.from_edge[60:90].any()
+    assert not found.confidence[60:90].any()
+
+
+def test_half_a_pixel_apart_diameters_are_those_of_every_pixel() -> None:
+    diameter = np.linspace(11, 5, len(PATH))
+    chord = chord_map(PATH, diameter / 2, SHAPE)
+    image, mask = angiogram(chord), lumen(chord)
+    halves = np.arange(0, len(PATH) - 0.75, 0.5)
+    finer = np.stack([np.interp(halves, np.arange(len(PATH)), axis) for axis in PATH.T], axis=1)
+    fine = np.interp(halves, np.arange(len(PATH)), diameter)
+    coarse = measure_diameters(image, mask, centreline(PATH, diameter), blur_px=0.85)
+    found = measure_diameters(image, mask, centreline(finer, fine), blur_px=0.85)
+    np.testing.assert_allclose(found.px[::2][INSIDE], coarse.px[INSIDE], atol=0.05)
+    between = (found.px[:-2:2] + found.px[2::2]) / 2
+    np.testing.assert_allclose(found.px[1:-1:2][INSIDE], between[INSIDE], atol=1e-6)
+
+
 def test_where_there_is_no_vessel_the_mask_is_believed_a_little() -> None:
     image = np.full(SHAPE, 0.6, np.float32)
     image += np.random.default_rng(0).normal(0, 0.05, SHAPE).astype(np.float32)

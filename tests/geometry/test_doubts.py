@@ -93,6 +93,21 @@ def test_minimum_at_a_junction_is_flagged_and_one_further_on_is_not() -> None:
     assert far.flags == ()
 
 
+def test_at_a_junction_half_of_the_diameter_is_a_lesion() -> None:
+    """What vessels share is wider than each of them, not narrower."""
+    (tight,) = found(
+        line(COUNT, [(MIDDLE + 2, MIDDLE + 14)]), TAPER * lesion(COUNT, MIDDLE, 80, 0.7)
+    )
+    assert tight.flags == ()
+
+
+def test_narrow_between_places_that_are_not_known_is_another_vessel() -> None:
+    px = TAPER * plateau(COUNT, 200, 400, 0.4) * lesion(COUNT, 300, 60, 0.1)
+    px[190:206] = px[395:411] = np.nan
+    (joined,) = found(line(COUNT), px)
+    assert joined.flags == ("junction",)
+
+
 def test_narrow_from_one_junction_to_the_next_is_another_vessel() -> None:
     px = TAPER * plateau(COUNT, 200, 400, 0.5) * lesion(COUNT, 300, 60, 0.1)
     (joined,) = found(line(COUNT, [(190, 205), (395, 410)]), px)

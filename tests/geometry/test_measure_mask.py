@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 import coroseg
 from coroseg.angiogram import Frame
@@ -97,6 +97,22 @@ def test_a_segmentation_brings_its_own_image_and_spacing() -> None:
     assert one.spacing == other.spacing
     with pytest.raises(DataError, match="pass it alone"):
         coroseg.measure(result, image)
+
+
+@pytest.mark.parametrize(("widest", "flags"), [(18.0, ("small",)), (9.0, ())])
+def test_a_lesion_counts_by_the_width_of_the_tree(widest: float, flags: tuple[str, ...]) -> None:
+    y, x = np.mgrid[:120, :300].astype(float)
+    lesion = 1 - 0.6 * np.exp(-(((x - 150) / 12) ** 2))
+    half_widths = widest / 2 + 0 * x, 3.5 * lesion
+    depth = np.zeros_like(x)
+    mask = np.zeros(x.shape, dtype=bool)
+    for middle, half in zip((30, 85), half_widths, strict=True):
+        inside = (x > 5) & (x < 290)
+        depth += 2 * np.sqrt(np.maximum(half**2 - (y - middle) ** 2, 0)) * inside
+        mask |= (np.abs(y - middle) <= half) & inside
+    image = (0.8 * gaussian_filter(np.exp(-0.06 * depth), 0.8)).astype(np.float32)
+    (found,) = (s for s in measure(mask, image).stenoses if s.diameter_stenosis > 0.5)
+    assert found.flags == flags
 
 
 def test_an_empty_mask_has_an_empty_tree() -> None:

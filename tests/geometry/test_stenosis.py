@@ -66,6 +66,13 @@ def test_noise_alone_hardly_gives_lesions(deviation: float, most: int) -> None:
     assert len(counted) <= most
 
 
+def test_what_noise_may_have_made_is_listed_with_a_flag() -> None:
+    """Whatever takes a fifth of the diameter is told, counted or not."""
+    px = TAPER * lesion(COUNT, 300, 40, 0.27) * noise(4, COUNT, 0.1)
+    near = [each for each in found(line(COUNT), px) if abs(each.minimum - 300) < 20]
+    assert [each.flags for each in near] == [("uneven",)]
+
+
 def test_half_is_found_in_noise() -> None:
     px = TAPER * lesion(COUNT, 400, 80, 0.55)
     hits = 0

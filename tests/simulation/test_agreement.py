@@ -113,6 +113,17 @@ def test_lesions_are_measured_where_they_are_and_touched_by_what_is_reported_the
     assert [(n.stenosis.minimum, n.touched) for n in result.narrowings] == [(30, (0,)), (60, ())]
 
 
+def test_a_lesion_is_not_measured_by_what_lies_beside_its_narrowest_place() -> None:
+    diameter = np.full(81, 8.0)
+    diameter[25:36] = 6.0
+    diameter[27:34] = np.nan
+    lesion = LesionTruth("a", 25, 30, 35, 3.0, 8.0, 0.625, Lesion(7.5, 2.5, 0.6, 0.0))
+    truth = truth_of(true_branch("a", ALONG_X), lesions=(lesion,))
+    (pair,) = compare(VesselTree((measured(1, ALONG_X, diameter),), None), truth).lesions
+    assert np.isnan(pair.minimal_px)
+    assert np.isnan(pair.diameter_stenosis)
+
+
 def test_an_empty_tree_misses_all() -> None:
     lesion = LesionTruth("a", 25, 30, 35, 3.0, 8.0, 0.625, Lesion(7.5, 2.5, 0.6, 0.0))
     truth = truth_of(true_branch("a", ALONG_X), lesions=(lesion,))

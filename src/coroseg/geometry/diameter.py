@@ -15,10 +15,10 @@ from scipy.ndimage import gaussian_filter1d
 
 from coroseg.angiogram import Frame
 from coroseg.geometry.edge import CONTRAST, RADIUS, Array, Fit, fit_profiles
-from coroseg.geometry.fitting import fit_alone, is_sound, smoothed_noise, weighted_median
+from coroseg.geometry.fitting import fit_alone, is_single, is_sound, smoothed_noise, weighted_median
 from coroseg.geometry.imaging import estimate_imaging
 from coroseg.geometry.merged import without_merged
-from coroseg.geometry.profiles import attenuation, find_cuts, sample_profiles
+from coroseg.geometry.profiles import Cuts, attenuation, find_cuts, sample_profiles
 from coroseg.geometry.tree import Centreline, Diameters
 from coroseg.metrics import Mask
 
@@ -41,11 +41,11 @@ def measure_all_diameters(
     """Return the lumen's diameters in px along each of the centrelines.
 
     `blur_px` is the standard deviation of the image's blur; it is estimated where it is None. At
-    junctions, and where two vessels look like one (`without_merged`), the diameter is nan, with no
-    confidence. Otherwise it comes from the image, unless the dip is less than a step of 8 bits,
-    less than 1.5 px of background are beside it, the fit is less certain than a mask (a standard
-    deviation of 1 px, for a lumen as wide as the mask's), the model misses the profile by more
-    than 0.35 of its dip and twice the noise around, the lumen's middle is further than half a
+    junctions, and where two vessels look like one (`is_single`, `without_merged`), the diameter is
+    nan, with no confidence. Otherwise it comes from the image, unless the dip is less than a step
+    of 8 bits, less than 1.5 px of background are beside it, the fit is less certain than a mask (a
+    standard deviation of 1 px, for a lumen as wide as the mask's), the model misses the profile by
+    more than 0.35 of its dip and twice the noise around, the lumen's middle is further than half a
     radius + 1 px from the centreline, or the radius is not within 2.5 times the mask's (+- 1 px):
     then it is the mask's. Confidence is 1 - 2 x standard deviation / diameter, at least 0; the
     deviation is the fit's own; for the mask's 1 px, and at least a quarter.
@@ -55,7 +55,7 @@ def measure_all_diameters(
     imaging = estimate_imaging(image, mask, centrelines, blur_px)
     blur_px = imaging.blur_px
     cuts = find_cuts(centrelines)
-    rows = np.flatnonzero(~cuts.junction)
+    rows = _every_pixel(cuts)
     px = np.full(len(cuts.radius), np.nan)
     from_edge, confidence = np.zeros(len(px), dtype=bool), np.zeros(len(px))
     if len(rows) > 0:
@@ -68,15 +68,31 @@ def measure_all_diameters(
         noise = smoothed_noise(fit.residual)
         fit = fit_profiles(profiles, fit.parameters, prior, noise, 3)
         sound = is_sound(profiles, fit, radius, noise)
-        px[rows] = np.where(sound, 2 * np.exp(fit.parameters[:, RADIUS]), 2 * radius)
-        mask_error = np.maximum(MASK_ERROR_PX, MASK_ERROR * px[rows])
-        error = np.where(sound, px[rows] * fit.deviation[:, RADIUS], mask_error)
-        confidence[rows] = np.clip(1 - 2 * error / px[rows], 0, 1)
-        from_edge[rows] = sound
+        width = np.where(sound, 2 * np.exp(fit.parameters[:, RADIUS]), 2 * radius)
+        mask_error = np.maximum(MASK_ERROR_PX, MASK_ERROR * width)
+        sure = np.clip(1 - 2 * np.where(sound, fit.deviation[:, RADIUS], mask_error / width), 0, 1)
+        width[~is_single(fit)] = np.nan
+        open_ = np.flatnonzero(~cuts.junction)
+        px[open_] = np.interp(open_, rows, width)
+        known = np.flatnonzero(np.isfinite(px))
+        from_edge[known] = np.interp(known, rows, sound) > 1 / 2
+        confidence[known] = np.interp(known, rows, sure)
     ends = np.cumsum([len(line.points) for line in centrelines])[:-1]
     parts = (np.split(values, ends) for values in (px, from_edge, confidence))
     measured = [Diameters(*each) for each in zip(*parts, strict=True)]
     return without_merged(centrelines, measured)
+
+
+def _every_pixel(cuts: Cuts) -> NDArray[np.intp]:
+    """Return the rows outside junctions, a pixel apart, with the first and last of each run.
+
+    Profiles closer than a pixel tell the same thing twice.
+    """
+    row = np.arange(len(cuts.junction))
+    known = ~cuts.junction
+    before, after = np.roll(known, 1) & (row > cuts.first), np.roll(known, -1) & (row < cuts.last)
+    stride = np.maximum(np.rint(1 / cuts.step_px), 1)
+    return np.flatnonzero(known & (~before | ~after | ((row - cuts.first) % stride == 0)))
 
 
 def _contrast_along(fit: Fit, branch: NDArray[np.intp], step_px: Array) -> Array:

@@ -17,6 +17,9 @@ OVERLAP, FORESHORTENED = "overlap", "foreshortened"
 NEAR_JUNCTION = 0.25
 """A minimum within so many reference diameters of a junction may be the junction's."""
 
+TIGHT = 0.5
+"""Unless it takes half of the diameter: what vessels share is wider than each, not narrower."""
+
 ABRUPT = 0.7
 """Another vessel, joined wrongly, begins or ends where a junction takes this share of the depth."""
 
@@ -53,14 +56,16 @@ def doubts(
     centreline: Centreline,
     diameters: Diameters,
     stenosis: Values,
-    *,
-    image: Frame,
-    mask: Mask,
+    dip: Values,
 ) -> tuple[str, ...]:
-    """Return the flags of a narrowing; `stenosis` (n,) is the smoothed curve it was found on.
+    """Return the flags of a narrowing.
 
-    - `junction`: its minimum is within a quarter of the reference diameter of a junction, or it
-      jumps to narrow at one junction and to wide at the next: another vessel, joined wrongly.
+    `stenosis` (n,) is the smoothed curve it was found on, `dip` (n,) how dark the branch is
+    (`dips`).
+
+    - `junction`: its minimum, if it takes less than half of the diameter, is within a quarter of
+      the reference diameter of a junction, or it jumps to narrow where the lumen is not known (at
+      a junction) and to wide at the next such place: another vessel, joined wrongly.
     - `end`: the diameter does not recover before the branch's last reference diameter (in one
       without parent, the first one too).
     - `low_contrast`: it is less than three standard deviations of its diameters deep, or the
@@ -76,10 +81,9 @@ def doubts(
         arc <= arc[lesion.last] + NEIGHBOURS * reference
     )
     beside = window & ~inside & np.isfinite(diameters.px)
-    dip = _dips(centreline, diameters, image, mask)
     checks = {
-        JUNCTION: bool((centreline.junction & near).any())
-        or _between_junctions(lesion, centreline, stenosis),
+        JUNCTION: bool(lesion.diameter_stenosis < TIGHT and (centreline.junction & near).any())
+        or _between_junctions(lesion, centreline, np.isnan(diameters.px), stenosis),
         END: _at_end(lesion, centreline, stenosis),
         LOW_CONTRAST: _is_faint(lesion, diameters, near & np.isfinite(diameters.px), beside),
         **_density(lesion, centreline, dip, diameters.px, window & ~centreline.junction),
@@ -87,7 +91,9 @@ def doubts(
     return tuple(name for name, doubt in checks.items() if doubt)
 
 
-def _between_junctions(lesion: Stenosis, centreline: Centreline, stenosis: Values) -> bool:
+def _between_junctions(
+    lesion: Stenosis, centreline: Centreline, unseen: Marks, stenosis: Values
+) -> bool:
     """Return whether the lumen jumps to narrow at one junction, and to wide at the next."""
     low = stenosis <= (1 - RECOVERY) * stenosis[lesion.minimum]
     before = np.flatnonzero(low[: lesion.minimum])
@@ -96,7 +102,7 @@ def _between_junctions(lesion: Stenosis, centreline: Centreline, stenosis: Value
         return False
     # A branch that is narrow from its start on has its parent before it.
     sides = [slice(after[0], None, 1), *(slice(end, None, -1) for end in before[-1:])]
-    return all(_jumps(lesion, centreline.junction, stenosis, side) for side in sides)
+    return all(_jumps(lesion, unseen, stenosis, side) for side in sides)
 
 
 def _jumps(lesion: Stenosis, shared: Marks, stenosis: Values, outward: slice) -> bool:
@@ -151,7 +157,7 @@ def _density(
     return {OVERLAP: bool(darker), FORESHORTENED: bool(dense and bent)}
 
 
-def _dips(centreline: Centreline, diameters: Diameters, image: Frame, mask: Mask) -> Values:
+def dips(centreline: Centreline, diameters: Diameters, image: Frame, mask: Mask) -> Values:
     """Return how dark the vessel is against the background beside it, (n,): logarithms; nan."""
     radius = np.maximum(diameters.px, centreline.mask_diameter_px) / 2
     inner = (diameters.px / 2)[:, None] * np.array([-0.3, 0.0, 0.3])

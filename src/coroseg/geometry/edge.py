@@ -17,7 +17,7 @@ and blur are logarithms, so that they stay positive and a deviation is a relativ
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import cv2
 import numpy as np
@@ -68,11 +68,23 @@ class Prior:
 
 @dataclass(frozen=True)
 class Fit:
-    """Parameters (n, 6), their standard deviations (n, 6), and the residuals' deviation (n,)."""
+    """Parameters (n, 6), and the residuals' standard deviation (n,).
+
+    `precision` (n, k, k) is the inverse of the covariance of the k parameters that are `free`.
+    """
 
     parameters: Array
-    deviation: Array
     residual: Array
+    free: NDArray[np.intp]
+    precision: Array
+
+    @cached_property
+    def deviation(self) -> Array:
+        """The parameters' standard deviations (n, 6); 0 for one that is not free."""
+        deviation = np.zeros_like(self.parameters)
+        variance = np.diagonal(np.linalg.inv(self.precision), axis1=1, axis2=2)
+        deviation[:, self.free] = np.sqrt(variance)
+        return deviation
 
 
 def fit_profiles(
@@ -92,22 +104,19 @@ def fit_profiles(
     for _ in range(rounds):
         model, slopes = edge_model(profiles.offset, parameters, free)
         missed = profiles.value - model
-        weighted = slopes * (profiles.weight / (variance + (missed / OUTLIER) ** 2))[:, None]
-        normal = (weighted @ slopes.transpose(0, 2, 1)).astype(np.float64)
+        weighted = slopes * (profiles.weight / (variance + (missed / OUTLIER) ** 2))
+        normal = np.einsum("ins,jns->nij", weighted, slopes).astype(np.float64)
         normal[:, diagonal, diagonal] += precision
-        pull = (weighted @ missed[..., None]).astype(np.float64)
-        pull[..., 0] += precision * (mean - parameters[:, free])
-        step = np.linalg.solve(normal, pull)[..., 0]
+        pull = np.einsum("ins,ns->ni", weighted, missed) + precision * (mean - parameters[:, free])
+        step = np.linalg.solve(normal, pull[..., None])[..., 0]
         parameters[:, free] += np.clip(step, -longest, longest)
-    deviation = np.zeros_like(parameters)
-    deviation[:, free] = np.sqrt(np.linalg.inv(normal)[:, diagonal, diagonal])
-    return Fit(parameters, deviation, _deviation(missed, profiles.weight))
+    return Fit(parameters, _deviation(missed, profiles.weight), free, normal)
 
 
 def edge_model(
     offset: Samples, parameters: Array, free: NDArray[np.intp]
 ) -> tuple[Samples, Samples]:
-    """Return the model's values (n, samples) and their derivatives (n, parameters, samples).
+    """Return the model's values (n, samples) and their derivatives (parameters, n, samples).
 
     The derivatives are those without the second cumulant, near enough for a step.
     """
@@ -120,20 +129,20 @@ def edge_model(
     chord, by_offset, by_radius, variance = (table[..., k] for k in range(4))
     dip = contrast * chord
     model = level + slope * offset - dip + contrast**2 / 2 * variance
-    slopes = np.empty((len(offset), len(free), offset.shape[1]), dtype=np.float32)
+    slopes = np.empty((len(free), *offset.shape), dtype=np.float32)
     for k, parameter in enumerate(free):
         if parameter == CENTRE:
-            slopes[:, k] = contrast * by_offset
+            slopes[k] = contrast * by_offset
         elif parameter == RADIUS:
-            slopes[:, k] = -contrast * radius * by_radius
+            slopes[k] = -contrast * radius * by_radius
         elif parameter == CONTRAST:
-            slopes[:, k] = -dip
+            slopes[k] = -dip
         elif parameter == LEVEL:
-            slopes[:, k] = 1
+            slopes[k] = 1
         elif parameter == SLOPE:
-            slopes[:, k] = offset
+            slopes[k] = offset
         else:  # the blurred chord is homogeneous in offset, radius and blur (Euler's theorem)
-            slopes[:, k] = contrast * (from_centre * by_offset + radius * by_radius) - dip
+            slopes[k] = contrast * (from_centre * by_offset + radius * by_radius) - dip
     return model, slopes
 
 

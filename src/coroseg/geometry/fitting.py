@@ -29,6 +29,8 @@ MISFIT_DIP, MISFIT_NOISE = 0.35, 2.0
 DRIFT_RADII, DRIFT_PX = 0.5, 1.0
 RADIUS_RATIO, RADIUS_PX = 2.5, 1.0
 
+UNLIKE, UNLIKE_DIP, THICK_PX = 1.8, 0.05, 4.0
+
 MOST_ERROR_PX = 1.0
 """A diameter that is known less well than a mask's is none."""
 
@@ -38,7 +40,7 @@ def fit_alone(
     radius: Array,
     blur_px: float,
     blur_spread: float = 0.0,
-    rounds: tuple[int, int] = (2, 2),
+    rounds: tuple[int, int] = (2, 1),
 ) -> tuple[Fit, Prior]:
     """Return the fit of each profile by itself, from the mask's radius on, and what was expected.
 
@@ -94,6 +96,18 @@ def is_sound(profiles: Profiles, fit: Fit, radius: Array, noise: Array) -> Marks
         & (fitted < RADIUS_RATIO * radius + RADIUS_PX)
         & (fitted > radius / RADIUS_RATIO - RADIUS_PX)
     )
+
+
+def is_single(fit: Fit) -> Marks:
+    """Return which profiles are of one lumen, as far as the model can tell.
+
+    One is not that is wider than `THICK_PX` and missed by more than `UNLIKE` times what the others
+    are, and by more than `UNLIKE_DIP` of its own dip: there vessels lie over or beside each other.
+    """
+    radius, contrast, blur = np.exp(fit.parameters[:, [RADIUS, CONTRAST, BLUR]]).T
+    unlike = fit.residual > UNLIKE * np.median(fit.residual)
+    unlike &= fit.residual > UNLIKE_DIP * contrast * deepest_chord(radius, blur)
+    return np.asarray(~unlike | (2 * radius < THICK_PX))
 
 
 def deepest_chord(radius: Array, blur: Array) -> Array:

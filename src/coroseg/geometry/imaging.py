@@ -26,8 +26,8 @@ TYPICAL_SCATTER = 0.25
 SCATTERS = (0.0, 0.15, 0.3, 0.45)
 
 THICK_RADIUS_PX = 2.0
-THICK_CUTS = (20, 200)
-"""Both are taken from up to 200 cross-sections of vessels wider than 4 px, at least 20."""
+THICK_CUTS = (20, 60)
+"""Both are taken from up to 60 cross-sections of vessels wider than 4 px, at least 20."""
 
 DOUBT = 3.0
 """How much a scatter has to explain better (logarithm of the mean square) than the typical one to
@@ -65,8 +65,7 @@ def estimate_imaging(
     if len(rows) < THICK_CUTS[0]:
         return typical
     seen = sample_profiles(image, mask, cuts, rows, typical.blur_px)
-    trials = [_trial(seen, cuts.radius[rows], blur_px, scatter) for scatter in SCATTERS]
-    return min(trials, key=lambda trial: trial[0])[1]
+    return _best(seen, cuts.radius[rows], blur_px)
 
 
 def _thick(cuts: Cuts) -> NDArray[np.intp]:
@@ -75,19 +74,23 @@ def _thick(cuts: Cuts) -> NDArray[np.intp]:
     return rows[:: max(1, -(-len(rows) // THICK_CUTS[1]))]
 
 
-def _trial(
-    seen: Profiles, radius: Array, blur_px: float | None, scatter: float
-) -> tuple[float, Imaging]:
-    """Return how badly profiles are explained with this scatter, and the blur that goes with it."""
+def _best(seen: Profiles, radius: Array, blur_px: float | None) -> Imaging:
+    """Return the scatter that explains the profiles best, and the blur that goes with it."""
     start_px = blur_px or TYPICAL_BLUR_PX
+    trials = len(SCATTERS)
+    radii = np.tile(radius, trials)
+    scatter = np.repeat(SCATTERS, len(radius))
+    copies = Profiles(*(np.tile(v, (trials, 1)) for v in (seen.offset, seen.value, seen.weight)))
+    profiles = attenuation(copies, radii + start_px, scatter)
     spread = 0.0 if blur_px else BLUR_SPREAD
-    profiles = attenuation(seen, radius + start_px, scatter)
-    fit, _ = fit_alone(profiles, radius, start_px, blur_spread=spread, rounds=(4, 4))
+    fit, _ = fit_alone(profiles, radii, start_px, blur_spread=spread, rounds=(3, 2))
     freedom = np.maximum(profiles.weight.sum(axis=1) - FITTED, 1)
     missed = (1 - scatter) ** 2 * (fit.residual**2 * freedom + UNEXPLAINED**2)
-    cost = float(np.log(missed).mean()) + DOUBT * (scatter - TYPICAL_SCATTER) ** 2
-    sound = is_sound(profiles, fit, radius, smoothed_noise(fit.residual))
+    cost = np.log(missed).reshape(trials, -1).mean(axis=1)
+    best = int(np.argmin(cost + DOUBT * (np.array(SCATTERS) - TYPICAL_SCATTER) ** 2))
+    sound = is_sound(profiles, fit, radii, smoothed_noise(fit.residual))
+    sound &= scatter == SCATTERS[best]
     if blur_px is None and sound.sum() >= THICK_CUTS[0]:
         blur, deviation = fit.parameters[sound, BLUR], fit.deviation[sound, BLUR]
         start_px = float(np.clip(np.exp(weighted_median(blur, deviation**-2)), *BLUR_RANGE_PX))
-    return cost, Imaging(start_px, scatter)
+    return Imaging(start_px, SCATTERS[best])

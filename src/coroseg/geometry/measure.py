@@ -20,6 +20,10 @@ from coroseg.spacing import PixelSpacing, SpacingSource
 LOOP = "loop"
 FROM_MASK = "from_mask"
 
+SMALL, SMALL_SHARE = "small", 0.45
+"""Lesions count in vessels of 1.5 mm and more (as in the SYNTAX score): by the width of the
+tree's widest branch, which is 3 to 4 mm, since the size of a pixel is often not known."""
+
 
 @overload
 def measure(vessels: Segmentation) -> VesselTree: ...
@@ -77,8 +81,28 @@ def measure_mask(mask: Mask, image: Frame, spacing: PixelSpacing | None) -> Vess
         stenoses = find_stenoses(line, diameters, reference_px, image, mask)
         in_image = line if grid.is_image else replace(line, points=grid.to_image(line.points))
         branches.append(Branch(in_image, diameters, reference_px, stenoses))
+    branches = _without_small(branches)
     side = spacing and PixelSpacing((min(spacing.mm),) * 2, spacing.source)
     return VesselTree(tuple(branches), side, _flags(branches))
+
+
+def _without_small(branches: list[Branch]) -> list[Branch]:
+    """Return the branches with the narrowings of small vessels flagged `small`.
+
+    A vessel's reference diameter is compared with the largest median of a branch.
+    """
+    known = [b.reference_px for b in branches if np.isfinite(b.reference_px).any()]
+    least = SMALL_SHARE * max((float(np.median(reference)) for reference in known), default=0.0)
+    return [
+        replace(
+            branch,
+            stenoses=tuple(
+                replace(s, flags=(*s.flags, SMALL)) if s.reference_diameter_px < least else s
+                for s in branch.stenoses
+            ),
+        )
+        for branch in branches
+    ]
 
 
 def _flags(branches: list[Branch]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from coroseg.geometry.lumen import Lumen
 from coroseg.geometry.ordering import Route
-from coroseg.geometry.smoothing import normals, resample, smooth
+from coroseg.geometry.smoothing import arc_length, normals, resample, smooth
 from coroseg.geometry.tips import reach_line, reach_tip, without_corner
 from coroseg.geometry.tree import Marks, Points, Values
 
@@ -22,6 +22,9 @@ NEXT = 1.45
 
 ROUNDS = 2
 """How often the points are moved to the middle: the first time turns the normals too."""
+
+CLEAR = 1.2
+"""A disc is clear of a line's end from 1.2 of its radii, and 1 px, on."""
 
 LOOP, KNOWN = 2, 3
 """Columns of a line beside x and y: on a cycle of the graph; outside the gaps at junctions."""
@@ -61,8 +64,17 @@ def middle_line(route: Route, lumen: Lumen, earlier: list[Points]) -> Points:
 
 
 def wall_distances(points: Points, lumen: Lumen) -> tuple[Values, Values]:
-    """Return the distances to the walls on both sides of a line; nan where there is none."""
-    return lumen.walls(points, normals(points), lumen.radius_at(points))
+    """Return the distances to the walls on both sides of a line; nan where there is none.
+
+    They are looked for as far as a vessel's width lets expect. At a blunt end the largest disc
+    shrinks, not the vessel: the first disc that is clear of the end tells its width.
+    """
+    radius = lumen.radius_at(points)
+    for ends in (np.s_[:], np.s_[::-1]):
+        seen = radius[ends]
+        whole = int(np.argmax(arc_length(points[ends]) >= CLEAR * seen + 1))
+        seen[:whole] = np.maximum(seen[:whole], seen[whole])
+    return lumen.walls(points, normals(points), radius)
 
 
 def _skeleton_line(route: Route, lumen: Lumen) -> Points:

@@ -93,18 +93,20 @@ def sample_profiles(
     return Profiles(offset, brightness, own * (weight > 0) * worth)
 
 
-def attenuation(seen: Profiles, edge_px: Array, scatter: float) -> Profiles:
+def attenuation(seen: Profiles, edge_px: Array, scatter: float | Array) -> Profiles:
     """Return the logarithm of what comes straight through, from profiles of brightness.
 
-    `scatter` of the brightness beside the vessel, further out than `edge_px` (n,), does not. The
-    weights fall with the square of what is left: there noise tells the more in the logarithm.
+    `scatter` of the brightness beside the vessel, further out than `edge_px` (n,), does not; it is
+    one share, or (n,) of them. The weights fall with the square of what is left: there noise tells
+    the more in the logarithm.
     """
     beside = seen.weight * (np.abs(seen.offset) >= edge_px[:, None])
     known = beside.sum(axis=1) > 0
     level = (beside * seen.value).sum(axis=1) / np.where(known, beside.sum(axis=1), 1)
     level = np.maximum(np.where(known, level, seen.value.max(axis=1)), 1e-3)[:, None]
-    clear = (1 - scatter) * level
-    left = np.maximum(seen.value - scatter * level, DARKEST * clear)
+    scattered = np.reshape(scatter, (-1, 1)) * level
+    clear = level - scattered
+    left = np.maximum(seen.value - scattered, DARKEST * clear)
     value = np.asarray(np.log(left), dtype=np.float32)
     weight = np.asarray(seen.weight * np.minimum(left / clear, 1) ** 2, dtype=np.float32)
     return Profiles(seen.offset, value, weight)

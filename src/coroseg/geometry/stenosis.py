@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 from coroseg.angiogram import Frame
-from coroseg.geometry.doubts import doubts
+from coroseg.geometry.doubts import dips, doubts
 from coroseg.geometry.tree import Centreline, Diameters, Marks, Stenosis, Values
 from coroseg.metrics import Mask
 
@@ -26,8 +26,11 @@ RECOVERY = 0.5
 SHORTEST, SHORTEST_PX = 0.5, 3.0
 """A lesion is at least half a reference diameter, and 3 px, long."""
 
-NOISE_DEPTH = 3.5
-"""A lesion is at least so many standard deviations of the branch's diameters deep."""
+UNEVEN = "uneven"
+MILD = 0.30
+NOISE_DEPTH, MILD_NOISE_DEPTH = 2.0, 4.0
+"""A lesion less deep than so many standard deviations of its branch's diameters is flagged; noise
+rarely makes one of 30 %, milder ones often."""
 
 FINE, BROAD = 0.12, 0.35
 """Deviation of the Gaussians, in reference diameters, for the MLD and for finding lesions."""
@@ -49,10 +52,11 @@ def find_stenoses(
 ) -> tuple[Stenosis, ...]:
     """Return the narrowings of 20 % diameter stenosis and more, from the branch's start outward.
 
-    A narrowing is a minimum of the smoothed diameter over the reference, deeper than 3.5 standard
-    deviations of the branch's noise, on whose both sides the diameter recovers by half. It ends
-    where the diameter is within 10 % of the reference, and is at least half a reference diameter
-    long. Its flags (`doubts`) say why it may be no lesion.
+    A narrowing is a minimum of the smoothed diameter over the reference, on whose both sides the
+    diameter recovers by half. It ends where the diameter is within 10 % of the reference, and is at
+    least half a reference diameter long. Its flags say why it may be no lesion: those of `doubts`,
+    and `uneven` where it is less than two standard deviations of the branch's diameters deep, below
+    30 % diameter stenosis four.
     """
     known = np.isfinite(diameters.px) & np.isfinite(reference_px) & ~centreline.junction
     if known.sum() < FEWEST_POINTS or reference_px[known].max() < NARROWEST_PX:
@@ -62,9 +66,11 @@ def find_stenoses(
     relative = diameters.px / reference_px
     fine = 1 - _smooth(relative, known, FINE * typical / step)
     broad = 1 - _smooth(relative, known, BROAD * typical / step)
-    depth = max(LEAST_STENOSIS * BROAD_SHARE, NOISE_DEPTH * _noise(broad[known]))
+    noise = _noise(broad[known])
+    stretches = _stretches(broad, LEAST_STENOSIS * BROAD_SHARE)
+    dip = dips(centreline, diameters, image, mask) if stretches else np.empty(0)
     found = []
-    for first, last in _stretches(broad, depth):
+    for first, last in stretches:
         inside = np.flatnonzero(known[first : last + 1]) + first
         if len(inside) == 0:
             continue
@@ -84,7 +90,10 @@ def find_stenoses(
             diameter_stenosis=float(fine[minimum]),
             length_px=length,
         )
-        flags = doubts(lesion, centreline, diameters, broad, image=image, mask=mask)
+        flags = doubts(lesion, centreline, diameters, broad, dip)
+        enough = MILD_NOISE_DEPTH if lesion.diameter_stenosis < MILD else NOISE_DEPTH
+        if broad[first : last + 1].max() < enough * noise:
+            flags = (*flags, UNEVEN)
         found.append(replace(lesion, flags=flags))
     return tuple(found)
 

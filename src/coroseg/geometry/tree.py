@@ -66,8 +66,8 @@ class Stenosis:
     """A narrowing of one branch; the indices are those of its points.
 
     `diameter_stenosis` is 1 - MLD / reference diameter at the place of the MLD (0 to 1). `flags`
-    say why it may be no lesion: `overlap`, `foreshortened`, `low_contrast`, `junction`, `end`.
-    One that has any is not counted as a lesion.
+    say why it may be no lesion: `overlap`, `foreshortened`, `low_contrast`, `junction`, `end`,
+    `uneven`, `small`. One that has any is not counted as a lesion.
     """
 
     branch: int

@@ -43,7 +43,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class LesionPair:
-    """A true lesion with what was measured in its stretch; nan where nothing was."""
+    """A true lesion with what was measured in its stretch; nan where its minimum was not."""
 
     truth: LesionTruth
     minimal_px: float
@@ -76,6 +76,7 @@ def compare(tree: VesselTree, truth: FrameTruth) -> Agreement:
     """Return how the tree agrees with the truth of its frame."""
     centreline_px, inside = _to_axes(tree, truth)
     owners = [_nearest_truth(branch.centreline.points, truth) for branch in tree.branches]
+    by_name = {branch.name: branch for branch in truth.branches}
     matches = {
         branch.name: _match(branch, tree, [owner == number for owner in owners])
         for number, branch in enumerate(truth.branches)
@@ -84,7 +85,10 @@ def compare(tree: VesselTree, truth: FrameTruth) -> Agreement:
         centreline_px=centreline_px[inside],
         stray=int((~inside).sum()),
         pairs=_pairs(truth.branches, list(matches.values())),
-        lesions=tuple(_lesion_pair(lesion, matches[lesion.branch]) for lesion in truth.lesions),
+        lesions=tuple(
+            _lesion_pair(lesion, by_name[lesion.branch], matches[lesion.branch])
+            for lesion in truth.lesions
+        ),
         narrowings=tuple(
             Narrowing(stenosis, _touched(tree.place(stenosis), truth))
             for stenosis in tree.stenoses
@@ -194,11 +198,19 @@ def _lengths(points: Array) -> Array:
     return np.asarray((np.append(steps, 0) + np.insert(steps, 0, 0)) / 2)
 
 
-def _lesion_pair(lesion: LesionTruth, match: _Match) -> LesionPair:
+def _lesion_pair(lesion: LesionTruth, truth: BranchTruth, match: _Match) -> LesionPair:
+    """Return the lesion with the least diameter measured in its stretch.
+
+    Where nothing is measured at its narrowest place, within a quarter of the healthy width on both
+    sides, the rest of the stretch tells of its ends alone: the lesion was not measured.
+    """
+    away = np.hypot(*(truth.points - truth.points[lesion.minimum]).T)
+    near = away <= max(lesion.healthy_width_px / 4, REACH_PX)
+    near[: lesion.first] = near[lesion.last + 1 :] = False
+    if np.isnan(match.diameter_px[near]).all():
+        return LesionPair(lesion, np.nan, np.nan)
     stretch = slice(lesion.first, lesion.last + 1)
     diameter, reference = match.diameter_px[stretch], match.reference_px[stretch]
-    if np.isnan(diameter).all():
-        return LesionPair(lesion, np.nan, np.nan)
     at = int(np.nanargmin(diameter))
     return LesionPair(lesion, float(diameter[at]), float(1 - diameter[at] / reference[at]))
 

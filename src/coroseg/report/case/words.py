@@ -11,6 +11,8 @@ NOT_COUNTED: Final = {
     "low_contrast": "too little contrast here",
     "junction": "at a bifurcation",
     "end": "at the end of the branch",
+    "small": "in a small vessel",
+    "uneven": "no deeper than the branch is uneven",
 }
 _FLAGS: Final = {
     "no_vessel": "No vessel was found in this frame.",
