@@ -33,6 +33,8 @@ ROOT = Path(__file__).parent.parent
 DATA, CONFIGS, OUT = ROOT / "data", ROOT / "configs", ROOT / "runs" / "default"
 FOLDS, FOLD_EPOCHS, FOLD_SHARE = 4, 3, 0.4
 """A fold is trained for so many epochs, with this share of the other data sets in each."""
+LAST_WEIGHS = 2
+"""The file holds the average of the second stage's weights and, so many times, the last's."""
 WORST = 6
 ASSUMED_MM, ASSUMED_SIDE = 0.3, 512
 """The sets' pixel spacing is unknown: 0.3 mm is assumed where the image is 512 pixels wide."""
@@ -51,11 +53,11 @@ def main() -> None:
         print(_table("ARCADE val", _score(Predictor(options.model), validation, "arcade-val")))
         return
     train(read_config(CONFIGS / "default-1.toml"), OUT / "stage1", resume=True)
-    train(read_config(CONFIGS / "default-2.toml"), OUT / "stage2", resume=True)
+    before = train(read_config(CONFIGS / "default-2.toml"), OUT / "stage2", resume=True).best
     config = read_config(CONFIGS / "default.toml")
-    best = train(config, OUT / "stage3", resume=True).best
+    last = train(config, OUT / "stage3", resume=True).last
     images = [read_image(sample.image) for sample in validation[:5]]
-    export(best, OUT / "default.onnx", images=images)
+    export(before, OUT / "default.onnx", averaged_with=LAST_WEIGHS * [last], images=images)
     scores = _score(Predictor(OUT / "default.onnx"), validation, "arcade-val")
     tables = [_table("ARCADE val", scores)]
     dca1 = _leave_groups_out(config, read_manifest(DATA / "dca1.csv"))

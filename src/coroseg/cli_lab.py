@@ -98,13 +98,16 @@ def benchmark(
     return FAILED if failures else 0
 
 
-def export(checkpoint: Path, /, *, out: Path, size: int | None = None) -> None:
+def export(checkpoint: Path, /, *averaged_with: Path, out: Path, size: int | None = None) -> None:
     """Write a trained network as an ONNX file, kept only if it says what torch says.
 
     Parameters
     ----------
     checkpoint
         Checkpoint of `coroseg train`.
+    averaged_with
+        More checkpoints, of runs that began with the same weights: all are averaged, and one named
+        twice counts double.
     out
         ONNX file.
     size
@@ -116,7 +119,7 @@ def export(checkpoint: Path, /, *, out: Path, size: int | None = None) -> None:
 
     if size is not None and (size < STRIDE or size % STRIDE):
         raise UsageError(f"--size {size}: a multiple of {STRIDE}")
-    difference = export_network(checkpoint, out, size=size)
+    difference = export_network(checkpoint, out, averaged_with=averaged_with, size=size)
     print(f"{out} (differs from torch by at most {difference:.2g})")
 
 

@@ -108,3 +108,36 @@ def test_a_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
     path.write_text("text")
     with pytest.raises(ConfigError, match="cannot be read as a checkpoint"):
         export(path, tmp_path / "model.onnx")
+
+
+def test_checkpoints_are_averaged_one_named_twice_counting_double(
+    network: Network, checkpoint: Path, tmp_path: Path
+) -> None:
+    content = torch.load(checkpoint, weights_only=True)
+    random = torch.Generator().manual_seed(2)
+    other = {
+        name: value + 0.1 * torch.rand(value.shape, generator=random)
+        if value.is_floating_point()
+        else value + 3
+        for name, value in content["state_dict"].items()
+    }
+    torch.save(content | {"state_dict": other}, tmp_path / "other.ckpt")
+    out, paths = tmp_path / "model.onnx", [tmp_path / "other.ckpt"] * 2
+    export(checkpoint, out, averaged_with=paths)
+    expected = copy.deepcopy(network)
+    for name, value in expected.state_dict().items():
+        if value.is_floating_point():
+            value.copy_(value / 3 + 2 / 3 * other[f"network.{name}"])
+    image = torch.rand(1, 1, 64, 64, generator=random)
+    found = Predictor(out).run(image.numpy())
+    with torch.no_grad():
+        np.testing.assert_allclose(found, torch.sigmoid(expected(image)).numpy(), atol=1e-4)
+
+
+def test_other_networks_are_not_averaged(checkpoint: Path, tmp_path: Path) -> None:
+    content = torch.load(checkpoint, weights_only=True)
+    content["state_dict"].popitem()
+    torch.save(content, tmp_path / "other.ckpt")
+    with pytest.raises(ConfigError, match="checkpoints of different networks have no average"):
+        export(checkpoint, tmp_path / "model.onnx", averaged_with=[tmp_path / "other.ckpt"])
+    assert not (tmp_path / "model.onnx").exists()

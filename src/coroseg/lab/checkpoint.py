@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,24 @@ def network_weights(checkpoint: dict[str, Any]) -> dict[str, Any]:
     prefix = "network."
     state = checkpoint["state_dict"]
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+
+def averaged_weights(checkpoints: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the mean of the networks' weights (a "model soup", arXiv 2203.05482).
+
+    Good where the networks share their beginning. What is counted in whole numbers is the first's.
+    Raises `ConfigError` where the networks differ.
+    """
+    networks = [network_weights(checkpoint) for checkpoint in checkpoints]
+    shapes = [{name: value.shape for name, value in network.items()} for network in networks]
+    if any(shape != shapes[0] for shape in shapes):
+        raise ConfigError("checkpoints of different networks have no average")
+    return {
+        name: torch.stack([network[name] for network in networks]).mean(dim=0)
+        if value.is_floating_point()
+        else value
+        for name, value in networks[0].items()
+    }
 
 
 class Provenance(callbacks.Callback):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from coroseg.angiogram import Frame
 from coroseg.errors import ModelError
 from coroseg.io.files import write_whole
-from coroseg.lab.checkpoint import network_weights, read_checkpoint
+from coroseg.lab.checkpoint import averaged_weights, read_checkpoint
 from coroseg.lab.config import Config, parse
 from coroseg.lab.models.network import Network, build_model, describe
 from coroseg.lab.quick import quick
@@ -44,12 +44,15 @@ def export(
     checkpoint: Path,
     out: Path,
     *,
+    averaged_with: Sequence[Path] = (),
     name: str | None = None,
     size: int | None = None,
     images: Sequence[Frame] = (),
 ) -> float:
     """Write the network of `checkpoint` to the ONNX file `out`; return its largest difference.
 
+    Its weights are averaged with those of the other checkpoints, if any; one named twice counts
+    double.
     `size` is the side of the square whose area the network is given: the training's unless given.
     The file is compared with torch on `images`, (rows, columns) in 0..1, and on three of noise.
     Raises `ModelError`, and leaves `out` as it was, where a probability differs by more than
@@ -58,7 +61,7 @@ def export(
     content = read_checkpoint(checkpoint)
     config = parse(Config, content["coroseg"]["config"], str(checkpoint))
     network = build_model(**config.model.model_dump(), pretrained=False)
-    network.load_state_dict(network_weights(content))
+    network.load_state_dict(averaged_weights([content, *map(read_checkpoint, averaged_with)]))
     model = Probabilities(network).eval()
     size = size or config.data.size
     metadata = {
