@@ -13,6 +13,7 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Final, Self
 
+import cv2
 from pebble import ProcessExpired, ProcessPool
 
 from coroseg.io.leftovers import remove_leftovers
@@ -28,6 +29,9 @@ _AHEAD: Final = 2
 
 _doing: tuple[Job, Predictor] | None = None
 """What a worker does, set when it begins."""
+
+_at_work = False
+"""Whether a worker does a source, and may have written a part of its files."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,7 @@ def _begin(job: Job, model: str | Path | bytes, threads: int, memory_mb: int | N
     quieten()
     signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_end_with_parent, args=(job,), daemon=True).start()
+    cv2.setNumThreads(threads)
     _doing = job, _opened(model, threads)
     if memory_mb is not None:
         _limit_memory(memory_mb)
@@ -144,15 +149,21 @@ def _opened(model: str | Path | bytes, threads: int) -> Predictor:
 
 
 def _do(source: Source) -> Outcome:
+    global _at_work  # noqa: PLW0603
     if _doing is None:
         raise RuntimeError("a worker that was not begun")
     try:
+        _at_work = True
         return do_anywhere(source, *_doing)
     except SystemExit:  # told to leave: what it wrote is removed by now
         os._exit(1)
+    finally:
+        _at_work = False
 
 
 def _leave(*_: object) -> None:
+    if not _at_work:  # there is nothing to remove, and nobody to catch what is raised
+        os._exit(1)
     raise SystemExit(1)
 
 
