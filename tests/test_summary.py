@@ -241,3 +241,14 @@ def test_a_row_that_is_there_already_is_not_added_again(tmp_path: Path) -> None:
         summary.add(outcome("b"))
         assert len(path.read_bytes().splitlines()) == 4  # both, until the end
     assert [(row["name"], row["status"]) for row in rows_in(path)] == [("a", "ok"), ("b", "ok")]
+
+
+def test_what_is_not_known_is_an_empty_field(path: Path) -> None:
+    """As of a source whose pixels have no known size, with a lesion."""
+    tightest = {"diameter_stenosis_percent": 61.25, "minimal_diameter_mm": None}
+    record = RECORD | {"measures": {"tightest": tightest}, "vessel_area_mm2": None}
+    with SummaryWriter(path) as summary:
+        summary.add(Outcome(source("a"), "ok", "", record))
+    (row,) = read_parquet(path) if path.suffix == ".parquet" else rows_in(path)
+    assert row["tightest_percent"] == "61.25"
+    assert (row["tightest_diameter_mm"], row["vessel_area_mm2"]) == ("", "")

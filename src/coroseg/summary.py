@@ -76,7 +76,8 @@ class SummaryWriter:
     def add(self, outcome: Outcome) -> None:
         """Append how a source ended."""
         values = _row(outcome)
-        row = [self._text(values.get(column, "")) for column in COLUMNS]
+        known = {column: value for column, value in values.items() if value is not None}
+        row = [self._text(known.get(column, "")) for column in COLUMNS]
         line = csv_line(row)
         if self._lines.get(row[0]) == line:  # as before: a second run found it finished
             return
@@ -139,7 +140,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     if frame_results:
         record = {**record, **frame_results[record["best_frame"] - 1], "frame": "all"}
         flags = sorted({flag for frame in frame_results for flag in frame["flags"]})
-    values = {name: record.get(name, "") for name in COLUMNS if record.get(name) is not None}
+    values = {name: record[name] for name in COLUMNS if name in record}
     return values | {
         "name": outcome.source.name.as_posix(),
         "source": outcome.source.place,
