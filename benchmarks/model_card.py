@@ -33,7 +33,7 @@ ROOT = Path(__file__).parent.parent
 DATA, CONFIGS, OUT = ROOT / "data", ROOT / "configs", ROOT / "runs" / "default"
 FOLDS, FOLD_EPOCHS, FOLD_SHARE = 4, 3, 0.4
 """A fold is trained for so many epochs, with this share of the other data sets in each."""
-LAST_WEIGHS = 2
+LAST_COUNTS = 2
 """The file holds the average of the second stage's weights and, so many times, the last's."""
 WORST = 6
 ASSUMED_MM, ASSUMED_SIDE = 0.3, 512
@@ -57,7 +57,7 @@ def main() -> None:
     config = read_config(CONFIGS / "default.toml")
     last = train(config, OUT / "stage3", resume=True).last
     images = [read_image(sample.image) for sample in validation[:5]]
-    export(before, OUT / "default.onnx", averaged_with=LAST_WEIGHS * [last], images=images)
+    export(before, OUT / "default.onnx", averaged_with=LAST_COUNTS * [last], images=images)
     scores = _score(Predictor(OUT / "default.onnx"), validation, "arcade-val")
     tables = [_table("ARCADE val", scores)]
     dca1 = _leave_groups_out(config, read_manifest(DATA / "dca1.csv"))

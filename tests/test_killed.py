@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from command_line import PROGRAM
-from coroseg.summary import rows_in
+from coroseg.summary_table import read_csv
 from test_workers import files_of, is_running, workers_of
 from tiny_sources import write_png, write_run
 
@@ -56,7 +56,7 @@ def count_results(out: Path) -> int:
 def rows_of(out: Path) -> list[dict[str, str]]:
     """Return the rows of a summary, less how long each took."""
     timing = {"seconds", "measure_seconds"}
-    rows = rows_in(out / "summary.csv")
+    rows = read_csv(out / "summary.csv")
     return [{name: row[name] for name in row.keys() - timing} for row in rows]
 
 
@@ -84,7 +84,7 @@ def test_killed_twenty_times(folder: Path, model: Path, tmp_path: Path) -> None:
         while any(is_running(worker) for worker in workers):
             assert time.monotonic() < until, "a worker has outlived the process that began it"
             time.sleep(0.01)
-        rows = rows_in(out / "summary.csv") if (out / "summary.csv").exists() else []
+        rows = read_csv(out / "summary.csv") if (out / "summary.csv").exists() else []
         assert len({row["name"] for row in rows}) == len(rows)
         assert count_results(out) >= results, "a kill has lost what was finished"
         results = count_results(out)

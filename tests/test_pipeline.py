@@ -20,8 +20,8 @@ from coroseg.io.sources import find_sources
 from coroseg.measuring import Catheter
 from coroseg.records import Request, read_record
 from coroseg.segmentation.predictor import Predictor
-from coroseg.summary import COLUMNS as SUMMARY_COLUMNS
 from coroseg.summary import Outcome
+from coroseg.summary_table import COLUMNS as SUMMARY_COLUMNS
 from made_trees import made_tree
 from segmentation.tiny_model import METADATA
 from tiny_sources import (

@@ -17,7 +17,8 @@ from coroseg.io.sources import Source, find_sources
 from coroseg.records import RECORD, Request, read_record
 from coroseg.results import RUN_FILES
 from coroseg.segmentation.predictor import Predictor
-from coroseg.summary import SUMMARY, Outcome, rows_in
+from coroseg.summary import SUMMARY, Outcome
+from coroseg.summary_table import read_csv
 from coroseg.workers import Limits
 from test_workers import TROUBLE, files_of
 from tiny_sources import FRAME_FILES, MEASURE_FILES, write_png, write_run
@@ -81,7 +82,7 @@ def download(url: str, folder: Path) -> Path:
 
 def rows_of(path: Path) -> list[dict[str, str]]:
     """Return the rows of a summary, less times and places."""
-    return [{key: row[key] for key in row.keys() - TIMES - {"reason"}} for row in rows_in(path)]
+    return [{key: row[key] for key in row.keys() - TIMES - {"reason"}} for row in read_csv(path)]
 
 
 def test_what_lies_elsewhere_gives_what_lies_here(
@@ -106,7 +107,7 @@ def test_what_lies_elsewhere_gives_what_lies_here(
         copied = out if isinstance(out, Path) else download(out, tmp_path / f"copy{number}")
         assert files_of(copied) == expected
         assert rows_of(copied / SUMMARY) == rows_of(tmp_path / "here" / SUMMARY)
-        assert [row["source"] for row in rows_in(copied / SUMMARY)] == [s.place for s in sources]
+        assert [row["source"] for row in read_csv(copied / SUMMARY)] == [s.place for s in sources]
         (reason,) = (one.reason for one in outcomes if one.status == "failed")
         place = next(source.place for source in sources if source.name.name == "broken")
         assert reason == f"{place}: the file is empty: export or copy it again"
@@ -201,10 +202,10 @@ def test_the_summary_there_goes_on_however_the_work_ends(
 
     with pytest.raises(KeyboardInterrupt):
         process([a], out, REQUEST, predictor, report=leave)
-    rows = rows_in(download(out, tmp_path / "copy") / SUMMARY)
+    rows = read_csv(download(out, tmp_path / "copy") / SUMMARY)
     assert [(row["name"], row["status"]) for row in rows] == [("b", "ok"), ("a", "ok")]
     process([a], out, REQUEST, predictor, summary=tmp_path / "mine.csv")
-    assert [row["name"] for row in rows_in(tmp_path / "mine.csv")] == ["a"]
+    assert [row["name"] for row in read_csv(tmp_path / "mine.csv")] == ["a"]
 
 
 def test_a_summary_of_another_s_is_refused(
@@ -266,7 +267,7 @@ def test_the_command_takes_urls(
     assert ended.out == f"4 ok, 1 failed -> {base}/out/summary.csv\n"
     (line,) = ended.lines
     assert line.startswith(f"failed: {base}/in/p/broken.png: ")
-    rows = rows_in(download(f"{base}/out", folder.parent / "copy") / SUMMARY)
+    rows = read_csv(download(f"{base}/out", folder.parent / "copy") / SUMMARY)
     names = [row["name"] for row in rows]
     assert len(names) == len(set(names)) == 5
     refused = {

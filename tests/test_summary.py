@@ -12,8 +12,8 @@ import pytest
 
 from coroseg.errors import MissingPackageError, OutputError
 from coroseg.io.sources import Source
-from coroseg.summary import COLUMNS, Outcome, SummaryWriter, rows_in
-from coroseg.summary_table import read_parquet
+from coroseg.summary import Outcome, SummaryWriter
+from coroseg.summary_table import COLUMNS, read_csv, read_parquet
 
 NAMES = ("a", "b/c", "d,e", 'f"g', "h\r\ni", "é", os.fsdecode(b"\xe9"))
 RECORD = {
@@ -43,7 +43,7 @@ def write(path: Path, *names: str, order: tuple[str, ...] = (), reason: str = ""
 
 
 def names_in(path: Path) -> list[str]:
-    rows = read_parquet(path) if path.suffix == ".parquet" else rows_in(path)
+    rows = read_parquet(path) if path.suffix == ".parquet" else read_csv(path)
     return [row["name"] for row in rows]
 
 
@@ -56,7 +56,7 @@ def test_a_row_is_what_is_recorded(path: Path) -> None:
     with SummaryWriter(path) as summary:
         summary.add(outcome("a"))
         summary.add(outcome("b", "b: is broken"))
-    a, b = read_parquet(path) if path.suffix == ".parquet" else rows_in(path)
+    a, b = read_parquet(path) if path.suffix == ".parquet" else read_csv(path)
     assert {key: value for key, value in a.items() if value} == {
         "name": "a",
         "source": "in/a",
@@ -98,17 +98,17 @@ def test_rows_are_in_the_order_asked_for_and_others_stay(path: Path) -> None:
 def test_the_last_row_of_a_source_counts(path: Path) -> None:
     write(path, *NAMES, reason="not yet")
     write(path, *NAMES)
-    rows = read_parquet(path) if path.suffix == ".parquet" else rows_in(path)
+    rows = read_parquet(path) if path.suffix == ".parquet" else read_csv(path)
     assert [row["status"] for row in rows] == ["ok"] * len(NAMES)
 
 
 def test_rows_are_there_while_the_work_goes_on(path: Path) -> None:
     journal = path if path.suffix == ".csv" else path.with_name(".x.parquet.csv")
     with SummaryWriter(path) as summary:
-        assert rows_in(journal) == []
+        assert read_csv(journal) == []
         for number, name in enumerate(NAMES, start=1):
             summary.add(outcome(name))
-            assert len(rows_in(journal)) == number
+            assert len(read_csv(journal)) == number
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -132,7 +132,7 @@ def test_a_kill_within_a_row_loses_that_row_only(tmp_path: Path) -> None:
     ]
     for size in range(ends[0], len(whole) + 1):
         path.write_bytes(whole[:size])
-        left = [row["name"] for row in rows_in(path)]
+        left = [row["name"] for row in read_csv(path)]
         assert left == list(NAMES[: sum(end <= size for end in ends) - 1])
     path.write_bytes(whole[: ends[3] - 1])
     write(path, *NAMES[2:], order=NAMES)
@@ -215,7 +215,7 @@ def test_a_row_with_too_many_fields_is_another_file(tmp_path: Path) -> None:
     with path.open("a", newline="") as file:
         csv.writer(file).writerow(range(len(COLUMNS) + 1))
     with pytest.raises(OutputError, match="was not written by this version"):
-        rows_in(path)
+        read_csv(path)
 
 
 def test_without_pyarrow_parquet_is_refused_before_the_work(
@@ -240,7 +240,7 @@ def test_a_row_that_is_there_already_is_not_added_again(tmp_path: Path) -> None:
         assert path.read_bytes() == before
         summary.add(outcome("b"))
         assert len(path.read_bytes().splitlines()) == 4  # both, until the end
-    assert [(row["name"], row["status"]) for row in rows_in(path)] == [("a", "ok"), ("b", "ok")]
+    assert [(row["name"], row["status"]) for row in read_csv(path)] == [("a", "ok"), ("b", "ok")]
 
 
 def test_what_is_not_known_is_an_empty_field(path: Path) -> None:
@@ -249,6 +249,6 @@ def test_what_is_not_known_is_an_empty_field(path: Path) -> None:
     record = RECORD | {"measures": {"tightest": tightest}, "vessel_area_mm2": None}
     with SummaryWriter(path) as summary:
         summary.add(Outcome(source("a"), "ok", "", record))
-    (row,) = read_parquet(path) if path.suffix == ".parquet" else rows_in(path)
+    (row,) = read_parquet(path) if path.suffix == ".parquet" else read_csv(path)
     assert row["tightest_percent"] == "61.25"
     assert (row["tightest_diameter_mm"], row["vessel_area_mm2"]) == ("", "")

@@ -23,7 +23,8 @@ from coroseg.batch import process
 from coroseg.io.sources import find_sources
 from coroseg.records import RECORD, Request
 from coroseg.segmentation.predictor import Predictor
-from coroseg.summary import SUMMARY, rows_in
+from coroseg.summary import SUMMARY
+from coroseg.summary_table import read_csv
 from coroseg.workers import Limits
 from lab.benchmark.test_cluster import alone, need_a_network_of_our_own
 from test_remote import rows_of
@@ -130,7 +131,7 @@ def test_a_task_writes_what_is_written_here(
         ("failed", f"none.png: {unreadable}"),
     ]
     assert files_of(out) == files_of(folder.parent / "here")
-    assert [row["source"] for row in rows_in(out / SUMMARY)] == [str(name) for name in names]
+    assert [row["source"] for row in read_csv(out / SUMMARY)] == [str(name) for name in names]
 
 
 def test_limits_hold_in_a_task(

@@ -16,7 +16,7 @@ from coroseg.io.sources import find_sources
 from coroseg.pipeline import Job
 from coroseg.records import Request
 from coroseg.segmentation.predictor import Predictor
-from coroseg.summary import rows_in
+from coroseg.summary_table import read_csv
 from coroseg.workers import Limits, in_workers
 from tiny_sources import write_png
 
@@ -78,7 +78,7 @@ def test_workers_write_what_one_process_writes(folder: Path, predictor: Predicto
     assert outcomes == expected
     assert [outcome.status for outcome in outcomes] == ["ok", "ok", "failed", "ok", "ok"]
     assert files_of(shared) == files_of(alone)
-    assert [row["name"] for row in rows_in(shared / "summary.csv")] == list("abcde")
+    assert [row["name"] for row in read_csv(shared / "summary.csv")] == list("abcde")
     again = process(sources, shared, REQUEST, predictor, workers=2)
     assert [outcome.repeated for outcome in again] == [True, True, False, True, True]
 
@@ -111,7 +111,7 @@ def test_a_source_that_hangs_swells_or_crashes_is_cut_off_and_said(
     }
     assert {o.source.name.name for o in outcomes if o.status == "ok"} == set("abcde")
     assert {path.name for path in out.iterdir()} == {*"abcde", "summary.csv"}
-    assert len(rows_in(out / "summary.csv")) == 8
+    assert len(read_csv(out / "summary.csv")) == 8
 
 
 def test_leaving_early_ends_the_workers(folder: Path, predictor: Predictor) -> None:

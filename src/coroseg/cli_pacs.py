@@ -62,7 +62,7 @@ def run(
     model
         Name of a model in the package, or an ONNX file.
     threads
-        Threads of the network; all processors unless given.
+        Processors to use; all unless given.
     aet
         Our AE title (dicom:// only).
     host
@@ -128,7 +128,7 @@ def listen(
     model
         Name of a model in the package, or an ONNX file.
     threads
-        Threads of the network; all processors unless given.
+        Processors to use; all unless given.
     aet
         Our AE title: calls to another are refused.
     host

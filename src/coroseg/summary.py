@@ -13,7 +13,6 @@ from coroseg.io.sources import Source
 from coroseg.measuring import Record
 from coroseg.summary_table import (
     COLUMNS,
-    Row,
     as_utf8,
     check_parquet,
     csv_line,
@@ -21,8 +20,6 @@ from coroseg.summary_table import (
     read_parquet,
     write_parquet,
 )
-
-__all__ = ["COLUMNS", "SUMMARY", "Outcome", "SummaryWriter", "rows_in", "write_summary"]
 
 SUMMARY = "summary.csv"
 
@@ -113,21 +110,6 @@ class SummaryWriter:
 
     def _text(self, value: Any) -> str:
         return as_utf8(value) if self._parquet else str(value)
-
-
-def write_summary(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """Write a row an outcome to `path`, in their order, beside the rows of other sources."""
-    with SummaryWriter(path, [outcome.source for outcome in outcomes]) as summary:
-        for outcome in outcomes:
-            summary.add(outcome)
-
-
-def rows_in(path: Path) -> list[Row]:
-    """Return the rows of a CSV summary, none where there is no file yet.
-
-    Raises `OutputError` for a file that is no summary of this version's.
-    """
-    return read_csv(path)
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def finding(record: Record) -> str:
         return "Nothing to measure: no vessel was found."
     if not count:
         apart = measures["not_counted"]
-        doubtful = f"; {apart} listed apart, for the view may deceive" if apart else ""
+        doubtful = f"; {apart} listed apart, with the reason" if apart else ""
         return f"No narrowing of 20 % or more of the diameter was counted{doubtful}."
     tightest, unit = measures["tightest"], "mm" if record["spacing_mm"] else "px"
     mld, reference = (
