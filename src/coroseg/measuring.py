@@ -3,19 +3,21 @@
 import math
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from coroseg.angiogram import Frame
 from coroseg.errors import CorosegError
-from coroseg.geometry.calibration import Calibration, calibrate_by_catheter
 from coroseg.geometry.grid import square_grid
 from coroseg.geometry.measure import measure_mask
 from coroseg.geometry.tables import mm_per_px, stenosis_row
 from coroseg.geometry.tree import VesselTree
 from coroseg.metrics import Mask
 from coroseg.spacing import PixelSpacing
+
+if TYPE_CHECKING:
+    from coroseg.geometry.calibration import Calibration
 
 NOT_CALIBRATED = "not_calibrated"
 NOT_MEASURED = "not_measured"
@@ -81,12 +83,15 @@ def measure_frame(
 
 def calibrate(
     image: Frame, mask: Mask, spacing: PixelSpacing | None, catheter: Catheter
-) -> tuple[PixelSpacing, Calibration]:
+) -> "tuple[PixelSpacing, Calibration]":
     """Return the size of the image's pixels by the catheter, and how it was found.
 
     `spacing` only says how long a pixel is for its width. Raises `CorosegError` where no catheter
     can be measured.
     """
+    # Imported where it is asked for: its fit is slow to load, and few need it.
+    from coroseg.geometry.calibration import calibrate_by_catheter
+
     grid = square_grid(spacing)
     points = catheter.points
     if not grid.is_image:
@@ -132,7 +137,7 @@ def tree_record(tree: VesselTree) -> Record:
     }
 
 
-def calibration_record(calibration: Calibration) -> Record:
+def calibration_record(calibration: "Calibration") -> Record:
     """Return what is recorded of a calibration."""
     points = [round(value, 2) for value in calibration.points]
     return _known(vars(calibration)) | {"points": points}
