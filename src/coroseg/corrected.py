@@ -1,14 +1,15 @@
 """From a mask that someone corrected, and its angiogram, to the measures and their report."""
 
+from __future__ import annotations
+
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coroseg.dicom_results import frame_objects
 from coroseg.errors import DataError, InputError, OutputError
 from coroseg.geometry.measure import measure_mask
-from coroseg.io.dicom.derived import find_origin
 from coroseg.io.files import sha256_of
 from coroseg.io.load import load
 from coroseg.io.masks import read_mask
@@ -18,6 +19,9 @@ from coroseg.results import write_corrected
 from coroseg.segmentation.binarize import NO_VESSEL
 from coroseg.segmentation.contours import find_contours
 from coroseg.segmentation.flags import quality_flags
+
+if TYPE_CHECKING:
+    from coroseg.io.dicom.derived import Origin
 
 
 def measure_corrected(
@@ -58,7 +62,7 @@ def measure_corrected(
     request = Request(
         str(number), spacing_mm, as_run=False, any_modality=False, catheter=catheter, dicom=dicom
     )
-    origin = find_origin(image_path, None, request.recorded) if dicom else None
+    origin = _origin(image_path, request) if dicom else None
     start = time.perf_counter()
     spacing, calibration = run.spacing, None
     if catheter is not None:
@@ -79,5 +83,15 @@ def measure_corrected(
         "measures": measures,
     }
     contours = find_contours(mask, mask.astype(np.float32), 0.5)
-    objects = frame_objects(origin, mask, number, tree, spacing)
+    objects = {}
+    if origin:
+        from coroseg.dicom_results import frame_objects
+
+        objects = frame_objects(origin, mask, number, tree, spacing)
     return write_corrected(out, image, contours, tree, record, objects=objects)
+
+
+def _origin(image_path: Path, request: Request) -> Origin:
+    from coroseg.io.dicom.derived import find_origin
+
+    return find_origin(image_path, None, request.recorded)

@@ -1,4 +1,7 @@
-"""The DICOM objects among a source's results, which refer to the angiogram they come from."""
+"""The DICOM objects among a source's results, which refer to the angiogram they come from.
+
+What needs them imports this where they are asked for: pydicom takes a third of a second to load.
+"""
 
 from pathlib import Path
 
@@ -11,12 +14,9 @@ from coroseg.io.dicom.seg import MaskFrames, segmentation
 from coroseg.io.dicom.sr import measurement_report
 from coroseg.measuring import Record
 from coroseg.metrics import Mask
+from coroseg.records import NO_DICOM, SEG, SR
 from coroseg.segmentation.predictor import ModelInfo
 from coroseg.spacing import PixelSpacing
-
-SEG, SR = "seg.dcm", "sr.dcm"
-NO_DICOM = "no_dicom"
-"""Flag of a source that DICOM objects cannot refer to; its record says why under this name."""
 
 
 def origin_or_reason(path: Path, model: ModelInfo, record: Record) -> Origin | None:
@@ -29,7 +29,7 @@ def origin_or_reason(path: Path, model: ModelInfo, record: Record) -> Origin | N
 
 
 def frame_objects(
-    origin: Origin | None,
+    origin: Origin,
     mask: Mask,
     frame: int,
     tree: VesselTree | None,
@@ -37,10 +37,8 @@ def frame_objects(
 ) -> dict[str, Dataset]:
     """Return the objects of one frame by file name: its mask, and its measures where it has any.
 
-    There are none without an origin. Raises `MissingPackageError` where highdicom is not installed.
+    Raises `MissingPackageError` where highdicom is not installed.
     """
-    if origin is None:
-        return {}
     masks = MaskFrames()
     masks.add(frame, mask)
     objects = {SEG: segmentation(origin, masks)}

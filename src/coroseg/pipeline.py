@@ -1,24 +1,36 @@
 """The path of a source on this machine: read, segment, measure, write; how it ended."""
 
+from __future__ import annotations
+
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coroseg.angiogram import Angiogram
-from coroseg.dicom_results import NO_DICOM, RunObjects, frame_objects, origin_or_reason
 from coroseg.errors import CorosegError, NotAnAngiogramError
 from coroseg.io.ahead import FramesAhead
-from coroseg.io.dicom.derived import Origin
 from coroseg.io.files import sha256_of
 from coroseg.io.load import load
 from coroseg.io.sources import Source
 from coroseg.measuring import PROBLEMS, Catheter, Record, measure_frame
-from coroseg.records import Request, finished_record, frame_record, run_record, spacing_record
+from coroseg.records import (
+    NO_DICOM,
+    Request,
+    finished_record,
+    frame_record,
+    run_record,
+    spacing_record,
+)
 from coroseg.results import write_frame, write_run
 from coroseg.segmentation.predictor import Predictor
 from coroseg.segmentation.segment import Segmentation, segment, segment_all
 from coroseg.summary import Outcome
+
+if TYPE_CHECKING:
+    from coroseg.io.dicom.derived import Origin
 
 _log = logging.getLogger(__name__)
 
@@ -55,13 +67,12 @@ def do(source: Source, job: Job, predictor: Predictor) -> Outcome:
             as_run=request.as_run,
         )
         record = run_record(run, sha256, predictor.info, request)
-        origin = origin_or_reason(source.path, predictor.info, record) if request.dicom else None
+        origin = _origin(source.path, predictor, record) if request.dicom else None
         single = len(run.frames) == 1
         run = replace(run, frames=[run.frames[0]] if single else FramesAhead(run.frames))
         if request.frame == "all":
-            objects = RunObjects(origin) if origin else None
             results = segment_all(run, predictor)
-            record = write_run(folder, results, record, time.perf_counter(), objects)
+            record = _write_all(folder, results, record, origin)
         else:
             result = _segment(run, record, request.frame, predictor)
             record = _measure_and_write(folder, result, record, request.catheter, origin)
@@ -81,6 +92,23 @@ def _segment(run: Angiogram, record: Record, frame: str, predictor: Predictor) -
     return result
 
 
+def _origin(path: Path, predictor: Predictor, record: Record) -> Origin | None:
+    from coroseg.dicom_results import origin_or_reason
+
+    return origin_or_reason(path, predictor.info, record)
+
+
+def _write_all(
+    folder: Path, results: Iterable[Segmentation], record: Record, origin: Origin | None
+) -> Record:
+    objects = None
+    if origin:
+        from coroseg.dicom_results import RunObjects
+
+        objects = RunObjects(origin)
+    return write_run(folder, results, record, time.perf_counter(), objects)
+
+
 def _measure_and_write(
     folder: Path,
     result: Segmentation,
@@ -98,7 +126,11 @@ def _measure_and_write(
         whole = record | spacing_record(measured.spacing) | frame_record(result) | measured.record
         whole["flags"] += measured.problems + [flag for flag in (NO_DICOM,) if flag in whole]
         tree = measured.tree
-        objects = frame_objects(origin, result.mask, result.frame, tree, result.spacing)
+        objects = {}
+        if origin:
+            from coroseg.dicom_results import frame_objects
+
+            objects = frame_objects(origin, result.mask, result.frame, tree, result.spacing)
         return write_frame(folder, result, whole, tree, objects)
     except CorosegError:
         raise

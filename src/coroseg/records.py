@@ -14,10 +14,14 @@ from coroseg.spacing import PixelSpacing
 
 SCHEMA = "coroseg-result-2"
 RECORD = "result.json"
+SEG, SR = "seg.dcm", "sr.dcm"
 RESEARCH_ONLY = "Research software, not a medical device."
 
 NOT_WHOLE = {"error": "its files were not all moved here"}
 """What a record holds while the files beside it are replaced."""
+
+NO_DICOM = "no_dicom"
+"""Flag of a source that DICOM objects cannot refer to; its record says why under this name."""
 
 Record = dict[str, Any]
 

@@ -1,17 +1,18 @@
 """One source's results: the files of its folder, written whole with their record."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import AppendingTiffWriter
-from pydicom import Dataset
 
 from coroseg.angiogram import Frame
-from coroseg.dicom_results import SEG, SR, RunObjects
 from coroseg.errors import OutputError
 from coroseg.geometry.tree import VesselTree
 from coroseg.io.contour_files import contours_json, contours_svg
@@ -23,6 +24,8 @@ from coroseg.io.tree_files import branches_csv, stenoses_csv
 from coroseg.records import (
     NOT_WHOLE,
     RECORD,
+    SEG,
+    SR,
     Record,
     any_record,
     frame_record,
@@ -33,6 +36,11 @@ from coroseg.report.case.page import case_page
 from coroseg.report.case.plots import diameter_plots
 from coroseg.segmentation.contours import Contour
 from coroseg.segmentation.segment import Segmentation
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+    from coroseg.dicom_results import RunObjects
 
 FRAME_FILES = ("mask.png", "probability.png", "overlay.png", "contours.json", "contours.svg")
 MEASURE_FILES = ("branches.csv", "stenoses.csv", "diameters.svg", "report.html")

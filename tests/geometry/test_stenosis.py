@@ -5,6 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_branches import STEP, found, lesion, line, noise, plateau
+from scipy.signal import find_peaks
+
+from coroseg.geometry.stenosis import RECOVERY, deepest_points
 
 COUNT = 800
 TAPER = np.linspace(10, 7, COUNT)
@@ -133,3 +136,12 @@ def test_measures_agree_with_each_other(
             (1 - each.diameter_stenosis) * each.reference_diameter_px
         )
         assert each.minimal_diameter_px >= 0.9 * np.nanmin(px)
+
+
+@given(st.lists(st.integers(-20, 100), min_size=1, max_size=60), st.floats(0.05, 0.6))
+def test_deepest_points_are_the_peaks_of_that_prominence(percent: list[int], depth: float) -> None:
+    stenosis = np.array(percent) / 100 + np.arange(len(percent)) * 1e-6  # no level stretches
+    padded = np.concatenate([[0.0], np.maximum(stenosis, 0), [0.0]])
+    peaks, peak = find_peaks(padded, height=depth, prominence=0)
+    enough = peak["prominences"] >= RECOVERY * peak["peak_heights"]
+    assert deepest_points(stenosis, depth) == list(peaks[enough] - 1)

@@ -1,153 +1,183 @@
-"""Pixel data as it is passed on: nothing beside the pixels, and rectangles blank in all frames.
+"""Pixel data on its way from one file to another, a frame or a megabyte of it at a time.
 
-Where nothing is masked, compressed frames stay as they are and every pixel keeps its bits.
+What stands beside the pixels goes, and rectangles are blank in all frames. Where nothing is masked,
+compressed frames stay as they are and every pixel keeps its bits.
 """
 
-from collections.abc import Iterator, Sequence
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.encaps import encapsulate, generate_frames
-from pydicom.pixels.encoders.base import get_encoder
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, JPEGLSLossless
 
-from coroseg.deidentify.streams import READABLE, without_comments
+from coroseg.deidentify.encapsulated import (
+    END,
+    NO_TABLE,
+    as_jpeg_ls,
+    check_readable,
+    cleaned_items,
+    decoded_frames,
+    frame_count,
+)
 from coroseg.errors import InputError
-from coroseg.io.dicom.codecs import check_stream, find_decoder
-from coroseg.io.dicom.file import DAMAGED, one_line
+from coroseg.io.dicom.file import DAMAGED, DicomHeader, opened
 
 Rectangle = tuple[int, int, int, int]
 """x and y of the top left pixel, width, height."""
 
+_TAG: Final = (0x7FE0, 0x0010)
+_UNDEFINED: Final = 0xFFFFFFFF
+_CHUNK: Final = 1 << 20  # bytes, whole words
+_MASKABLE_BITS: Final = (8, 16)
 _COLOURS: Final = 3
 
 
-def frame_count(dataset: Dataset) -> int:
-    """Return the number of frames, 1 where it is not said."""
-    return int(dataset.get("NumberOfFrames") or 1)
+@dataclass(frozen=True)
+class PixelElement:
+    """The element Pixel Data in a transfer syntax, the last of its file.
 
-
-def clean_pixels(path: Path, dataset: Dataset, syntax: UID) -> None:
-    """Take out of `dataset` what stands beside its pixels.
-
-    That is what follows the last frame, bits above those stored (old overlays) and comments in
-    compressed streams. Raises `InputError` where pixels are missing or in a form that cannot be
-    searched.
+    `length` is in bytes, None where it is undefined. `parts` reads the source anew, and raises
+    `InputError` where that is damaged.
     """
-    if syntax.is_encapsulated:
-        _clean_compressed(path, dataset, syntax)
-    else:
-        _clean_native(path, dataset)
+
+    syntax: UID
+    vr: str
+    length: int | None
+    parts: Callable[[], Iterator[bytes]]
+
+    def write(self, file: BinaryIO) -> None:
+        """Write the element to `file`."""
+        order = ">" if self.syntax == ExplicitVRBigEndian else "<"
+        vr = b"" if self.syntax.is_implicit_VR else struct.pack("2sxx", self.vr.encode())
+        length = _UNDEFINED if self.length is None else self.length
+        file.write(struct.pack(f"{order}HH", *_TAG) + vr + struct.pack(f"{order}L", length))
+        for part in self.parts():
+            file.write(part)
 
 
-def blank(path: Path, dataset: Dataset, syntax: UID, rectangles: Sequence[Rectangle]) -> UID:
-    """Blank the rectangles in all frames of `dataset`, and return its new transfer syntax.
+def pixel_element(path: Path, header: DicomHeader, masks: Sequence[Rectangle]) -> PixelElement:
+    """Return the pixels of `path` without what stands beside them, blank in the rectangles.
 
-    Uncompressed pixels stay so, compressed gray ones become JPEG-LS lossless, compressed colour
-    ones uncompressed RGB. `dataset` must hold the pixels as `clean_pixels` leaves them.
+    Beside them are what follows the last frame, bits above those stored (old overlays) and comments
+    in compressed streams. With masks, uncompressed pixels stay so, compressed gray ones become
+    JPEG-LS lossless, compressed colour ones uncompressed RGB, which `header.dataset` then says.
+
+    Raises `InputError` where pixels are missing, in a form that cannot be searched, or masked in
+    one that cannot be.
     """
-    if dataset.BitsAllocated not in (8, 16) or dataset.PhotometricInterpretation == "YBR_FULL_422":
+    dataset, syntax = header.dataset, header.syntax
+    if masks and (
+        dataset.BitsAllocated not in _MASKABLE_BITS
+        or dataset.PhotometricInterpretation == "YBR_FULL_422"
+    ):
         raise InputError(
             f"{path}: pixels of {dataset.BitsAllocated} bits, {dataset.PhotometricInterpretation}, "
             "cannot be masked: leave the file out"
         )
     if not syntax.is_encapsulated:
-        _blank_native(dataset, syntax, rectangles)
-        return syntax
-    colour = dataset.SamplesPerPixel == _COLOURS
-    frames = []
-    for frame in _decoded(path, dataset, syntax, raw=not colour):
-        pixels = frame.copy()
-        _blank_frame(pixels, rectangles, 0 if colour else _black(dataset))
-        frames.append(pixels.tobytes() if colour else _encoded(pixels, dataset))
+        return _native(path, header, masks)
+    check_readable(path, header)
+    if not masks:
+        return PixelElement(syntax, "OB", None, lambda: cleaned_items(path, header))
     for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
         dataset.pop(keyword, None)
-    if not colour:
-        dataset.PixelData = encapsulate(frames)
-        dataset["PixelData"].VR = "OB"
-        dataset["PixelData"].is_undefined_length = True
-        return JPEGLSLossless
-    dataset.PhotometricInterpretation, dataset.PlanarConfiguration = "RGB", 0
-    joined = b"".join(frames)
-    dataset.PixelData = joined + bytes(len(joined) % 2)
-    dataset["PixelData"].VR = "OB" if dataset.BitsAllocated <= 8 else "OW"  # noqa: PLR2004
-    dataset["PixelData"].is_undefined_length = False
-    return ExplicitVRLittleEndian
+    if dataset.SamplesPerPixel == _COLOURS:
+        return _masked_colour(path, header, masks)
+    return PixelElement(JPEGLSLossless, "OB", None, lambda: _masked_gray(path, header, masks))
 
 
-def _clean_native(path: Path, dataset: Dataset) -> None:
+def _native(path: Path, header: DicomHeader, masks: Sequence[Rectangle]) -> PixelElement:
+    dataset = header.dataset
     samples = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel * frame_count(dataset)
     if dataset.get("PhotometricInterpretation") == "YBR_FULL_422":
         samples = samples // 3 * 2
     size = (samples * dataset.BitsAllocated + 7) // 8
-    stored = bytes(dataset.PixelData)
-    if len(stored) < size:
+    with opened(path) as file:
+        held = file.seek(0, 2) - header.offset
+    if header.length is not None:
+        held = min(held, header.length)
+    if held < size:
         raise InputError(
-            f"{path}: the pixels take {size} bytes and {len(stored)} are there; {DAMAGED}"
+            f"{path}: the pixels take {size} bytes and {held} are there; {DAMAGED}"
         )
-    cleaned = stored[:size] + bytes(size % 2)
-    if dataset.BitsAllocated == 16 and dataset.PixelRepresentation == 0:  # noqa: PLR2004
-        cleaned = _without_unused_bits(cleaned, dataset)
-    if cleaned != stored:
-        dataset["PixelData"].value = cleaned
+    vr = "OW" if header.vr == "UN" else header.vr
+    return PixelElement(
+        header.syntax, vr, size + size % 2, lambda: _native_parts(path, header, masks, size)
+    )
 
 
-def _without_unused_bits(stored: bytes, dataset: Dataset) -> bytes:
+def _native_parts(
+    path: Path, header: DicomHeader, masks: Sequence[Rectangle], size: int
+) -> Iterator[bytes]:
+    dataset = header.dataset
+    order = ">" if header.syntax == ExplicitVRBigEndian else "<"
+    step = size // frame_count(dataset) if masks else _CHUNK
+    with opened(path) as file:
+        file.seek(header.offset)
+        for start in range(0, size, step):
+            stored = file.read(min(step, size - start))
+            if dataset.BitsAllocated == 16 and dataset.PixelRepresentation == 0:  # noqa: PLR2004
+                stored = _without_unused_bits(stored, dataset, order)
+            yield _masked_native(stored, dataset, order, masks) if masks else stored
+    yield bytes(size % 2)
+
+
+def _without_unused_bits(stored: bytes, dataset: Dataset, order: str) -> bytes:
     """Return 16-bit words without the bits above those stored: groups 60xx could lie there."""
     if dataset.HighBit != dataset.BitsStored - 1:
         return stored
-    order = "<" if dataset.original_encoding[1] is not False else ">"
     words = np.frombuffer(stored, f"{order}u2")
     used = np.uint16((1 << dataset.BitsStored) - 1)
     return (words & used).astype(words.dtype).tobytes()
 
 
-def _clean_compressed(path: Path, dataset: Dataset, syntax: UID) -> None:
-    if syntax not in READABLE:
-        raise InputError(
-            f"{path}: text within {syntax.name} cannot be found: export the run uncompressed or as "
-            "JPEG lossless"
-        )
-    number = frame_count(dataset)
-    try:
-        streams = list(generate_frames(dataset.PixelData, number_of_frames=number))
-        for stream in streams:
-            check_stream(stream, syntax, int(dataset.Rows), int(dataset.Columns))
-        cleaned = [without_comments(stream, syntax) for stream in streams]
-    except Exception as error:
-        raise InputError(
-            f"{path}: the frames cannot be read ({one_line(error)}): {DAMAGED}"
-        ) from error
-    if len(streams) != number:
-        raise InputError(f"{path}: {number} frames stated and {len(streams)} there; {DAMAGED}")
-    if cleaned != streams:
-        for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
-            dataset.pop(keyword, None)
-        dataset["PixelData"].value = encapsulate(cleaned)
-
-
-def _blank_native(dataset: Dataset, syntax: UID, rectangles: Sequence[Rectangle]) -> None:
-    order = ">" if syntax == ExplicitVRBigEndian else "<"
-    stored = np.frombuffer(bytearray(dataset.PixelData), f"{order}u{dataset.BitsAllocated // 8}")
-    samples = dataset.SamplesPerPixel
-    size = dataset.Rows * dataset.Columns * samples
+def _masked_native(
+    stored: bytes, dataset: Dataset, order: str, masks: Sequence[Rectangle]
+) -> bytes:
+    """Return one uncompressed frame with its rectangles blank."""
+    frame = np.frombuffer(bytearray(stored), f"{order}u{dataset.BitsAllocated // 8}")
+    rows, columns, samples = dataset.Rows, dataset.Columns, dataset.SamplesPerPixel
     planes = samples > 1 and dataset.PlanarConfiguration == 1
-    shape = (
-        (samples, dataset.Rows, dataset.Columns)
-        if planes
-        else (1, dataset.Rows, dataset.Columns, samples)
-    )
-    for index in range(frame_count(dataset)):
-        for plane in stored[index * size : (index + 1) * size].reshape(shape):
-            _blank_frame(plane, rectangles, _black(dataset))
-    dataset["PixelData"].value = stored.tobytes()
+    shape = (samples, rows, columns) if planes else (1, rows, columns, samples)
+    for plane in frame.reshape(shape):
+        _blank(plane, masks, _black(dataset))
+    return frame.tobytes()
 
 
-def _blank_frame(frame: NDArray[Any], rectangles: Sequence[Rectangle], value: int) -> None:
-    for x, y, width, height in rectangles:
+def _masked_gray(
+    path: Path, header: DicomHeader, masks: Sequence[Rectangle]
+) -> Iterator[bytes]:
+    yield NO_TABLE
+    for frame in decoded_frames(path, header):
+        _blank(frame, masks, _black(header.dataset))
+        yield as_jpeg_ls(frame, header.dataset)
+    yield END
+
+
+def _masked_colour(
+    path: Path, header: DicomHeader, masks: Sequence[Rectangle]
+) -> PixelElement:
+    dataset = header.dataset
+    width = dataset.BitsAllocated // 8
+    size = dataset.Rows * dataset.Columns * _COLOURS * width * frame_count(dataset)
+    frames = decoded_frames(path, header)
+
+    def parts() -> Iterator[bytes]:
+        for frame in frames:
+            _blank(frame, masks, 0)
+            yield frame.tobytes()
+        yield bytes(size % 2)
+
+    return PixelElement(ExplicitVRLittleEndian, "OB" if width == 1 else "OW", size + size % 2, parts)
+
+
+def _blank(frame: NDArray[Any], masks: Sequence[Rectangle], value: int) -> None:
+    for x, y, width, height in masks:
         frame[y : y + height, x : x + width] = value
 
 
@@ -159,30 +189,3 @@ def _black(dataset: Dataset) -> int:
         return (1 << bits) - 1 if largest else 0
     lowest = (1 << bits - 1) - 1 if largest else -(1 << bits - 1)
     return lowest % (1 << int(dataset.BitsAllocated))
-
-
-def _decoded(path: Path, dataset: Dataset, syntax: UID, *, raw: bool) -> Iterator[NDArray[Any]]:
-    decoder, plugin = find_decoder(path, syntax)
-    try:
-        for frame, _ in decoder.iter_array(dataset, raw=raw, decoding_plugin=plugin):
-            yield frame.view(f"u{frame.itemsize}")
-    except Exception as error:
-        raise InputError(
-            f"{path}: a frame cannot be decoded ({one_line(error)}): {DAMAGED}"
-        ) from error
-
-
-def _encoded(frame: NDArray[Any], dataset: Dataset) -> bytes:
-    signed = dataset.PixelRepresentation == 1
-    return get_encoder(JPEGLSLossless).encode(
-        frame.view(f"i{frame.itemsize}") if signed else frame,
-        encoding_plugin="pyjpegls",
-        rows=int(dataset.Rows),
-        columns=int(dataset.Columns),
-        samples_per_pixel=1,
-        number_of_frames=1,
-        bits_allocated=int(dataset.BitsAllocated),
-        bits_stored=int(dataset.BitsStored),
-        pixel_representation=int(dataset.PixelRepresentation),
-        photometric_interpretation=str(dataset.PhotometricInterpretation),
-    )

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from coroseg.batch import process
-from coroseg.dicom_results import SEG, SR
 from coroseg.errors import CorosegError
 from coroseg.io.sources import Source
 from coroseg.pacs.archive import MULTIPLE_FRAMES, Archive, ArchiveError, Instance
 from coroseg.pacs.patience import patiently
 from coroseg.pacs.received import identify, is_finished, source_of
-from coroseg.records import Request
+from coroseg.records import SEG, SR, Request
 from coroseg.segmentation.predictor import Predictor
 from coroseg.workers import Limits
 
