@@ -108,14 +108,12 @@ def test_what_is_outlined_is_the_wide_part_of_the_mask(seed: int) -> None:
     assert not (frame.outlined & ~truth.mask).any()
     assert not np.array_equal(frame.outlined, truth.mask)
     points = np.concatenate([branch.points[branch.visible] for branch in truth.branches])
-    wide_mm = np.concatenate(
-        [(branch.healthy_width_px * mm)[branch.visible] for branch in truth.branches]
-    )
+    vessels = zip(simulation.anatomy.vessels, truth.branches, strict=True)
+    wide_mm = np.concatenate([2 * v.healthy_radius_mm[branch.visible] for v, branch in vessels])
     column, row = np.rint(points).astype(int).T
-    # Widths in the view differ from those in the heart by the magnification, up to a tenth here.
     surely, perhaps = (
         marked(column[wide_mm > share * least_mm], row[wide_mm > share * least_mm])
-        for share in (1.1, 0.9)
+        for share in (1.02, 0.98)
     )
     assert frame.outlined[surely & truth.mask].mean() > 0.98
     narrow = marked(column, row) & ~binary_dilation(perhaps, iterations=round(2.5 / mm))

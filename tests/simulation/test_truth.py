@@ -85,7 +85,8 @@ def test_along_view_is_the_cosine_between_vessel_and_ray() -> None:
     first, second = truth_of(tilted, end_on).branches
     assert first.along_view[len(first.points) // 2] == pytest.approx(0.6, abs=0.002)
     np.testing.assert_allclose(second.along_view, 1)
-    np.testing.assert_allclose(second.width_px, 2 * project(end_on.points_mm, VIEW).px_per_mm)
+    nearest_px = 2 * project(end_on.points_mm, VIEW).px_per_mm.max()  # it covers the others
+    np.testing.assert_allclose(second.width_px, nearest_px)
 
 
 def test_crossing_vessels_overlap_where_they_cross() -> None:

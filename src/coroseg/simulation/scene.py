@@ -88,8 +88,9 @@ class View:
 class BranchTruth:
     """A vessel as it is in the image: its axis's points (n, 2) and its lumen's width there.
 
-    `width_px` is the lumen's exact width in this view, across its projected axis; `diameter_3d_mm`
-    the mean of its axes in the patient. `healthy_width_px` is the width without lesions.
+    `width_px` is the width of the lumen's own shadow in this view, across its projected axis;
+    `diameter_3d_mm` the mean of its axes in the patient. `healthy_width_px` is the width without
+    lesions.
     `contrast` is 0 (no contrast has come) to 1; `overlapped` marks points that another vessel's
     lumen covers, `visible` those inside the field with contrast enough to be in the mask.
     `along_view` is how much of the vessel's direction is along the ray: 1 is end on.

@@ -17,8 +17,9 @@ from coroseg.simulation.scene import (
     Vessel,
     View,
 )
-from coroseg.simulation.sections import Sections, dot, half_width_px, join, see
+from coroseg.simulation.sections import Sections, dot, join, see
 from coroseg.simulation.silhouette import VISIBLE_CONTRAST, vessel_masks
+from coroseg.simulation.widths import width_px
 
 _IN_MASK = 0.5  # of a pixel covered
 
@@ -38,7 +39,7 @@ def frame_truth(  # noqa: PLR0917
     """
     vessels = anatomy.vessels
     sections, amount = join(vessels), np.concatenate(contrast)
-    seen = see(sections, view)
+    seen, healthy = see(sections, view), see(join(_healthy(vessels)), view)
     pixel = np.rint(seen.place.points).astype(np.intp)
     in_image = ((pixel >= 0) & (pixel < view.size)).all(axis=1)
     column, row = np.clip(pixel, 0, view.size - 1).T
@@ -48,8 +49,8 @@ def frame_truth(  # noqa: PLR0917
         vessels,
         {
             "points": seen.place.points,
-            "width_px": 2 * half_width_px(seen),
-            "healthy_width_px": 2 * half_width_px(see(join(_healthy(vessels)), view)),
+            "width_px": width_px(seen, sections.vessel),
+            "healthy_width_px": width_px(healthy, sections.vessel),
             "diameter_3d_mm": np.concatenate([v.half_axes_mm.sum(axis=1) for v in vessels]),
             "contrast": amount,
             "along_view": np.abs(dot(sections.direction, seen.place.ray)),
