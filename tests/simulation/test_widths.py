@@ -1,27 +1,21 @@
-"""The width of a vessel's shadow, held against the shadow itself, drawn by `coverage`."""
+"""The width of a vessel's shadow, held against rays by brute force."""
 
-from dataclasses import replace
-
-import cv2
 import numpy as np
 import pytest
-from straight_vessels import VIEW, full, in_view, straight, tube
+from straight_vessels import VIEW, in_view, marched, tube
 
-from coroseg.simulation.lumen import lumen_maps
 from coroseg.simulation.scene import Array
 from coroseg.simulation.sections import half_width_px, join, see
 from coroseg.simulation.widths import width_px
 
-FINE = replace(VIEW, pitch_mm=VIEW.pitch_mm / 2, size=2 * VIEW.size)
-"""Steep walls are drawn the better the finer the pixels."""
-
-STEP_PX = 0.05
+STEP_PX = 0.2
 
 
 def slanted(degrees: float) -> Array:
     """Return points 30 mm long in the image, towards the viewer by so many degrees."""
     depth = 15 * np.tan(np.radians(degrees))
-    return straight(*in_view(VIEW, *np.transpose([(-15, -4, -depth), (15, 4, depth)])))
+    ends = in_view(VIEW, *np.transpose([(-15, -4, -depth), (15, 4, depth)]))
+    return np.linspace(*ends, 601)  # the rays see steps where sections are far apart
 
 
 def waist(points: Array, radius: float, length: float) -> Array:
@@ -30,27 +24,23 @@ def waist(points: Array, radius: float, length: float) -> Array:
     return radius * (1 - 0.9 * (1 + np.cos(np.pi * np.clip(2 * arc / length, 0, 1))) / 2)
 
 
-@pytest.mark.parametrize("degrees", [0, 30, 50, 65])
-@pytest.mark.parametrize("length", [4.0, 10.0])
-@pytest.mark.parametrize("flat", [1.0, 0.6])
+@pytest.mark.parametrize("degrees", [0, 50, 65])
+@pytest.mark.parametrize(("length", "flat"), [(4.0, 1.0), (10.0, 0.6)])
 def test_it_is_the_width_of_the_shadow(degrees: float, length: float, flat: float) -> None:
     points = slanted(degrees)
     radius = waist(points, 1.5, length)
     vessel = tube(points, radius, flat * radius)
     sections = join([vessel])
-    seen = see(sections, FINE)
-    covered = lumen_maps([vessel], full([vessel]), FINE).coverage
-    offset = np.arange(-25, 25, STEP_PX)
-    inner = slice(len(points) // 6, -len(points) // 6)
-    x, y = (
-        (seen.place.points[inner, k, None] + offset * seen.across[inner, k, None]) for k in (0, 1)
-    )
-    shadow = cv2.remap(covered, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR)
-    found = width_px(seen, sections.vessel)[inner]
-    drawn = STEP_PX * shadow.sum(axis=1)
-    wide = found > 3  # a waist of a pixel is smoothed by the pixels beside it
-    assert np.abs(found - drawn)[wide].max() < 0.6
-    assert (found - drawn)[wide].mean() == pytest.approx(0, abs=0.12)
+    seen = see(sections, VIEW)
+    found = width_px(seen, sections.vessel)
+    # Not the very waist: wide parts just graze its line or do not, and rays in steps cannot tell.
+    chosen = len(points) // 2 + np.arange(-90, 91, 20)
+    offset = np.arange(-7, 7, STEP_PX)
+    places = seen.place.points[chosen, None] + offset[:, None] * seen.across[chosen, None]
+    met = marched([vessel], VIEW, places.reshape(-1, 2), 0.1, fine=1) > 0
+    shadow = STEP_PX * met.reshape(len(chosen), -1).sum(axis=1)
+    np.testing.assert_allclose(found[chosen], shadow, atol=0.5)
+    assert found[chosen].mean() == pytest.approx(shadow.mean(), abs=0.15)
 
 
 def test_a_vessel_seen_from_the_side_is_as_wide_as_its_sections() -> None:

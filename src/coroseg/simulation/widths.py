@@ -1,5 +1,7 @@
 """How wide a vessel's projected lumen is across its projected axis."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from coroseg.simulation.scene import Array
@@ -10,38 +12,51 @@ def width_px(seen: SeenSections, vessel: Index) -> Array:
     """Return the width of each vessel's own shadow, (n,), across its axis at every point.
 
     Where a vessel runs towards the viewer, cross-sections before and behind a point are seen beside
-    it, and a narrow place between wide ones is covered. The shadow is the union of the ellipses, as
-    far as they follow one another along the line across the axis; where none is met but the point's
-    own, as on a straight tube seen from the side, it is that one's. `vessel` (n,) tells whose
-    section each is.
+    it, and a narrow place between wide ones is covered. The shadow is the union of the ellipses
+    that the line across the axis meets, as far along the vessel as one can reach back; seen from
+    the side that is the point's own alone. `vessel` (n,) tells whose section each is.
     """
     half = half_width_px(seen)
     low, high = -half, half.copy()
+    along = np.column_stack([seen.across[:, 1], -seen.across[:, 0]])
+    farthest = np.zeros(vessel[-1] + 1)
+    np.maximum.at(farthest, vessel, np.hypot(dot(seen.first, along), dot(seen.second, along)))
     for step in (1, -1):
         here, distance = np.arange(len(vessel)), 0
         while len(here):
             distance += step
             here = here[(here + distance >= 0) & (here + distance < len(vessel))]
             here = here[vessel[here] == vessel[here + distance]]
-            here, first, last = _met(seen, here, here + distance)
-            low[here] = np.minimum(low[here], first)
-            high[here] = np.maximum(high[here], last)
+            there = here + distance
+            away = seen.place.points[there] - seen.place.points[here]
+            near = np.abs(dot(away, along[here])) < farthest[vessel[here]]
+            here, there, away = here[near], there[near], away[near]
+            chord = _chord(seen.across[here], away, seen.first[there], seen.second[there])
+            met = here[chord.met]
+            low[met] = np.minimum(low[met], chord.first)
+            high[met] = np.maximum(high[met], chord.last)
     return np.asarray(high - low)
 
 
-def _met(seen: SeenSections, here: Index, there: Index) -> tuple[Index, Array, Array]:
-    """Return for which points `here` the line across the axis meets the ellipse `there`.
+class _Chord(NamedTuple):
+    """Which lines meet their ellipses, and from where to where, in px from the axis."""
 
-    And from where to where on that line, in px from the axis.
+    met: Index
+    first: Array
+    last: Array
+
+
+def _chord(across: Array, away: Array, first: Array, second: Array) -> _Chord:
+    """Return where lines `across` (n, 2) an axis meet each an ellipse.
+
+    It is the ellipse with the half axes `first` and `second`, its middle `away` from the axis.
     """
-    along = np.column_stack([seen.across[here, 1], -seen.across[here, 0]])
-    away = seen.place.points[there] - seen.place.points[here]
-    first, second = dot(seen.first[there], along), dot(seen.second[there], along)
-    reach, offset = np.hypot(first, second), dot(away, along)
-    met = np.abs(offset) < reach
-    across, there = seen.across[here[met]], there[met]
-    angle = np.arctan2(second, first)[met]
+    along = np.column_stack([across[:, 1], -across[:, 0]])
+    first_along, second_along = dot(first, along), dot(second, along)
+    reach, offset = np.hypot(first_along, second_along), dot(away, along)
+    met = np.flatnonzero(np.abs(offset) < reach)
+    angle = np.arctan2(second_along[met], first_along[met])
     angle = angle + np.arccos(-offset[met] / reach[met]) * np.array([[-1.0], [1.0]])
-    ends = dot(seen.first[there], across) * np.cos(angle)
-    ends += dot(seen.second[there], across) * np.sin(angle) + dot(away[met], across)
-    return here[met], ends.min(axis=0), ends.max(axis=0)
+    ends = dot(first[met], across[met]) * np.cos(angle) + dot(away[met], across[met])
+    ends += dot(second[met], across[met]) * np.sin(angle)
+    return _Chord(met, ends.min(axis=0), ends.max(axis=0))
