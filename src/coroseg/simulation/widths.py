@@ -7,6 +7,9 @@ import numpy as np
 from coroseg.simulation.scene import Array
 from coroseg.simulation.sections import Index, SeenSections, dot, half_width_px
 
+STRAIGHT = 0.9
+"""Cosine of the angle in the image up to which a vessel runs the same way: beyond it bends."""
+
 
 def width_px(seen: SeenSections, vessel: Index) -> Array:
     """Return the width of each vessel's own shadow, (n,), across its axis at every point.
@@ -32,9 +35,12 @@ def width_px(seen: SeenSections, vessel: Index) -> Array:
             near = np.abs(dot(away, along[here])) < farthest[vessel[here]]
             here, there, away = here[near], there[near], away[near]
             chord = _chord(seen.across[here], away, seen.first[there], seen.second[there])
-            met = here[chord.met]
-            low[met] = np.minimum(low[met], chord.first)
-            high[met] = np.maximum(high[met], chord.last)
+            met, there = here[chord.met], there[chord.met]
+            same_way = dot(seen.across[met], seen.across[there]) >= STRAIGHT
+            joined = same_way & (chord.first <= high[met]) & (chord.last >= low[met])
+            met = met[joined]
+            low[met] = np.minimum(low[met], chord.first[joined])
+            high[met] = np.maximum(high[met], chord.last[joined])
     return np.asarray(high - low)
 
 
