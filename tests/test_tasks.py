@@ -20,6 +20,7 @@ import pytest
 from command_line import Command
 from coroseg import tasks
 from coroseg.batch import process
+from coroseg.io.leftovers import scratch_path
 from coroseg.io.sources import find_sources
 from coroseg.records import RECORD, Request
 from coroseg.segmentation.predictor import Predictor
@@ -144,6 +145,7 @@ def test_limits_hold_in_a_task(
     monkeypatch.setenv("PYTHONPATH", str(folder.parent / "first"))
     sources = find_sources([f"file://{folder}"]).sources
     out = f"file://{folder.parent}/out"
+    scratch_path().mkdir()  # as a task that was killed with its machine leaves it: it goes
     outcomes = process(
         sources, out, REQUEST, Predictor(model, threads=1), ray="here", limits=Limits(seconds=6)
     )

@@ -114,6 +114,14 @@ def test_a_source_that_hangs_swells_or_crashes_is_cut_off_and_said(
     assert len(read_csv(out / "summary.csv")) == 8
 
 
+@pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="Linux tells its memory there")
+def test_workers_share_the_memory_but_each_may_have_what_a_run_takes() -> None:
+    machine = int(Path("/proc/meminfo").read_text().split()[1]) / 1024  # MB
+    assert Limits.shared(1).memory_mb == pytest.approx(0.8 * machine, abs=1)
+    assert Limits.shared(10_000).memory_mb == 1024
+    assert Limits.shared(10_000, memory_mb=7).memory_mb == 7
+
+
 def test_leaving_early_ends_the_workers(folder: Path, predictor: Predictor) -> None:
     job = Job(folder.parent / "out", REQUEST)
     job.out.mkdir()

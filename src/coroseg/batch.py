@@ -4,11 +4,16 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from coroseg import remote
 from coroseg.io.files import write_whole
-from coroseg.io.leftovers import alone_in, remove_leftovers
+from coroseg.io.leftovers import (
+    alone_in,
+    remove_leftovers,
+    remove_scratch,
+    scratch,
+    scratch_path,
+)
 from coroseg.io.sources import Source
 from coroseg.io.urls import without_slash
 from coroseg.pipeline import Job
@@ -71,8 +76,9 @@ def _job(out: Path | str, request: Request, overwrite: bool) -> Iterator[Job]:
         _check(job)
         yield job
     else:
-        with TemporaryDirectory() as scratch:
-            job = Job(Path(scratch), request, overwrite, without_slash(out))
+        remove_scratch()
+        job = Job(scratch_path(), request, overwrite, without_slash(out))
+        with scratch(job.out):
             _check(job)
             yield job
 

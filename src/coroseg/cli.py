@@ -16,7 +16,15 @@ from coroseg.cli_pacs import pacs_app
 from coroseg.cli_simulate import simulate
 from coroseg.errors import CorosegError
 from coroseg.logs import quieten
-from coroseg.terminal import FAILED, INTERRUPTED, USAGE, UsageError, console, open_model, say
+from coroseg.terminal import (
+    FAILED,
+    INTERRUPTED,
+    USAGE,
+    UsageError,
+    counted,
+    open_model,
+    say,
+)
 
 if TYPE_CHECKING:
     from coroseg.summary import Outcome
@@ -105,7 +113,7 @@ def segment(
         Seconds that a source may take before it is cut off, where there are several.
     memory_limit
         MB that the process of a source may take up, where there are several; four fifths of the
-        machine's memory, shared by the processes, unless given. Linux only.
+        machine's memory, shared by the processes, at least 1024 each, unless given. Linux only.
     ray
         Address of a Ray cluster whose machines do the sources.
     summary
@@ -145,16 +153,10 @@ def segment(
             f"({found.passed_over} other files passed over)"
         )
     request = Request(frame, spacing, as_run, any_modality, catheter, dicom)
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    # Where nobody watches, a transient bar would still leave an empty line.
-    hidden = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
-        task = progress.add_task("angiograms", total=len(found.sources))
+    with counted(len(found.sources), "angiograms") as step:
 
         def report(outcome: Outcome) -> None:
-            progress.advance(task)
+            step()
             if outcome.reason:
                 say(f"{outcome.status}: {outcome.reason}")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from coroseg.errors import CorosegError
-from coroseg.terminal import FAILED, UsageError, console, say
+from coroseg.terminal import FAILED, UsageError, counted, say
 
 if TYPE_CHECKING:
     from coroseg.deidentify.run import Outcome
@@ -64,16 +64,11 @@ def deidentify(
     secret, is_new = open_key(key)
     if is_new:
         print(f"{key}: new key, for your eyes only: who has it can link old and new files")
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    hidden = not console.is_terminal  # where nobody watches, a bar would leave an empty line
     request = Request(Options(dates, retain_device), rectangles, mask_text)
-    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
-        task = progress.add_task("files", total=len(found.sources))
+    with counted(len(found.sources), "files") as step:
 
         def report(outcome: "Outcome") -> None:
-            progress.advance(task)
+            step()
             if outcome.reason:
                 say(f"failed: {outcome.reason}")
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from coroseg.terminal import UsageError, console
+from coroseg.terminal import UsageError, counted
 
 _SEEDS = 10**18
 """A seed names a folder and a patient: neither may have too many characters."""
@@ -42,8 +42,6 @@ def simulate(
     images
         Write the frames of a cine run as PNG too.
     """
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
     from coroseg.datasets import simulated
     from coroseg.simulation.files import is_finished, write_sample
     from coroseg.simulation.run import SIZES, draw_simulation
@@ -58,17 +56,16 @@ def simulate(
         raise UsageError(f"--least-mm {least_mm}: 0 mm or more")
     if size not in SIZES:
         raise UsageError(f"--size {size}: {SIZES.start} to {SIZES.stop - 1} pixels")
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     made = 0
-    hidden = not console.is_terminal  # where nobody watches, a bar would leave an empty line
-    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
-        for number in progress.track(range(seed, seed + count), description="angiograms"):
+    with counted(count, "angiograms") as step:
+        for number in range(seed, seed + count):
             request = Request(number, frames, size, images or frames == 1, least_mm)
             folder = out / f"{number:06d}"
             if not is_finished(folder, request):
                 simulation = draw_simulation(number, frames=frames, size=size, least_mm=least_mm)
                 write_sample(folder, simulation, request)
                 made += 1
+            step()
     print(
         f"{out}: {count} samples ({count - made} before)"
         if made < count

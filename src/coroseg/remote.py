@@ -96,7 +96,8 @@ def _do_and_put(source: Source, job: Job, predictor: Predictor, url: str) -> Out
         urls.fetch(f"{url}/{RECORD}", folder / RECORD)
     before = _content(folder / RECORD)
     outcome = do(source, job, predictor)
-    if _content(folder / RECORD) != before:
+    done = outcome.status == "ok" and not outcome.repeated
+    if done or _content(folder / RECORD) != before:  # one that failed can have a record with why
         _put(folder, url, there)
     return outcome
 

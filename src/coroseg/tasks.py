@@ -1,15 +1,13 @@
 """Sources done as tasks of a Ray cluster: one source on one processor of any of its machines."""
 
-import secrets
-import shutil
-import tempfile
 from collections.abc import Generator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from coroseg.cluster import connected, ended_tasks, why_failed
-from coroseg.io.leftovers import remove_leftovers
+from coroseg.io.leftovers import remove_leftovers, remove_scratch, scratch, scratch_path
 from coroseg.io.sources import Source
 from coroseg.pipeline import Job
 from coroseg.records import RECORD
@@ -70,11 +68,9 @@ def do_source(source: Source, order: _Order) -> Outcome:
     if _begun is None:
         _begun = _begin(order)
     workers, job = _begun
-    try:
+    # For one source only, since Ray ends its processes without a warning.
+    with scratch(job.out) if job.url is not None else nullcontext():
         return next(workers.do([source]))
-    finally:
-        if job.url is not None:  # now, since Ray ends its processes without a warning
-            shutil.rmtree(job.out, ignore_errors=True)
 
 
 def _begin(order: _Order) -> tuple[Workers, Job]:
@@ -84,7 +80,8 @@ def _begin(order: _Order) -> tuple[Workers, Job]:
 
         model = ray.get(model)
     if job.url is not None:
-        job = replace(job, out=Path(tempfile.gettempdir()) / f"coroseg-{secrets.token_hex(8)}")
+        remove_scratch()
+        job = replace(job, out=scratch_path())
     return Workers(job, model, order.limits), job
 
 

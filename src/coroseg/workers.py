@@ -27,6 +27,9 @@ from coroseg.summary import Outcome
 _AHEAD: Final = 2
 """Sources that wait for each worker, so that none waits for its next."""
 
+_LEAST_MB: Final = 1024
+"""What a long run takes with all its results, and some to spare."""
+
 _doing: tuple[Job, Predictor] | None = None
 """What a worker does, set when it begins."""
 
@@ -46,10 +49,13 @@ class Limits:
 
     @classmethod
     def shared(cls, workers: int, seconds: float = 600, memory_mb: int | None = None) -> Self:
-        """Return limits for so many workers: of the machine's memory they leave a fifth alone."""
+        """Return limits for so many workers: of the machine's memory they leave a fifth alone.
+
+        Each may have `_LEAST_MB` even so: machines with many processors have little for each.
+        """
         if memory_mb is None and hasattr(os, "sysconf"):
             machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-            memory_mb = round(0.8 * machine / workers / 2**20)
+            memory_mb = max(_LEAST_MB, round(0.8 * machine / workers / 2**20))
         return cls(seconds, memory_mb)
 
 
@@ -84,12 +90,13 @@ class Workers:
         self._job, self._limits, self._workers = job, limits, workers
         begin_with = (job, model, threads, limits.memory_mb)
         context = get_context("spawn")
+        self._pending: dict[Future[Outcome], Source] = {}
         self._pool = ProcessPool(workers, initializer=_begin, initargs=begin_with, context=context)
 
     def do(self, sources: Iterable[Source]) -> Generator[Outcome, None, None]:
         """Yield how each source ended, as they end."""
         coming = iter(sources)
-        pending: dict[Future[Outcome], Source] = {}
+        pending = self._pending
         while True:
             for source in islice(coming, self._workers * _AHEAD - len(pending)):
                 future: Future[Outcome] = self._pool.schedule(
@@ -102,7 +109,7 @@ class Workers:
                 source = pending.pop(future)
                 error = future.exception()
                 if error:
-                    remove_leftovers({(self._job.out / source.name).parent}, of=source.name.name)
+                    self._remove_leftovers(source)
                 yield _cut_off(source, error, self._limits) if error else future.result()
 
     def __enter__(self) -> Self:
@@ -111,6 +118,11 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
+        for source in self._pending.values():  # a worker on its way out has few seconds to clean up
+            self._remove_leftovers(source)
+
+    def _remove_leftovers(self, source: Source) -> None:
+        remove_leftovers({(self._job.out / source.name).parent}, of=source.name.name)
 
 
 def _cut_off(source: Source, error: BaseException, limits: Limits) -> Outcome:

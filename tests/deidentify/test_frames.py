@@ -1,11 +1,12 @@
 """The pixels: what is beside them goes, masks are blank, and everything else keeps its bits."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
-from pydicom.encaps import encapsulate, generate_frames
+from pydicom.encaps import encapsulate, generate_fragments, generate_frames
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -18,6 +19,7 @@ from pydicom.uid import (
 
 from coroseg.deidentify.file import Request, deidentify_file
 from coroseg.deidentify.key import Key
+from coroseg.deidentify.pixels import Rectangle
 from coroseg.deidentify.streams import without_comments
 from coroseg.errors import InputError
 from coroseg.io.dicom import read_dicom
@@ -125,6 +127,66 @@ def test_comments_of_jpeg_are_blank(tmp_path: Path, syntax: UID) -> None:
     path = through(source, tmp_path)
     assert b"JANE" not in path.read_bytes()
     np.testing.assert_array_equal(dcmread(path).pixel_array, before)
+
+
+@pytest.mark.parametrize("offset_table", [True, False])
+def test_comments_go_from_frames_in_several_fragments_too(
+    tmp_path: Path, *, offset_table: bool
+) -> None:
+    source = write_dicom(
+        tmp_path / "in.dcm",
+        scene(bits=8).astype(np.uint8),
+        bits=8,
+        syntax=JPEGBaseline8Bit,
+        fragments=2,
+        offset_table=offset_table,
+    )
+    dataset = dcmread(source)
+    before = dataset.pixel_array.copy()
+    stream = bytearray(dataset.PixelData)
+    places = [at for at in range(len(stream)) if stream.startswith(b"JFIF\0", at)]
+    assert len(places) == 3
+    for at in places:
+        stream[at : at + 5] = b"ANNA\0"
+    dataset.PixelData = bytes(stream)
+    dataset.save_as(source)
+    written = dcmread(through(source, tmp_path))
+    assert b"ANNA" not in written.PixelData
+    sizes = [
+        [len(fragment) for fragment in generate_fragments(data.PixelData)]
+        for data in (dataset, written)
+    ]
+    assert sizes[0] == sizes[1]
+    np.testing.assert_array_equal(written.pixel_array, before)
+
+
+def test_a_damaged_frame_leaves_no_file(tmp_path: Path) -> None:
+    source = write_dicom(tmp_path / "in.dcm", scene(), syntax=JPEGLSLossless)
+    content = source.read_bytes()
+    last = content.rindex(b"\xfe\xff\x00\xe0") + 8
+    source.write_bytes(content[:last] + b"\0\0" + content[last + 2 :])
+    with pytest.raises(InputError, match="the frames cannot be read"):
+        through(source, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.dcm"]
+
+
+@pytest.mark.parametrize("masks", [(), (BOX,)], ids=["unmasked", "masked"])
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, JPEGLSLossless])
+def test_a_long_run_takes_the_memory_of_a_short_one(
+    tmp_path: Path, syntax: UID, masks: tuple[Rectangle, ...]
+) -> None:
+    frame = np.random.default_rng(0).integers(0, 4096, (512, 1024), np.uint16)  # 1 MB
+    peaks = []
+    for count in (1, 4, 24):  # the first is not counted: what is loaded once
+        stored = np.broadcast_to(frame, (count, *frame.shape))
+        source = write_dicom(tmp_path / "in.dcm", stored, syntax=syntax)
+        tracemalloc.start()
+        try:
+            through(source, tmp_path, Request(rectangles=masks))
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[2] < peaks[1] + 1e6
 
 
 def test_comments_of_jpeg_2000_are_blank(tmp_path: Path) -> None:

@@ -149,6 +149,7 @@ def test_a_missing_package_is_named_with_its_install_command(
     package: str, url: str, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, "coroseg.io.sftp", raising=False)  # has imported it
     with pytest.raises(MissingPackageError, match=rf"^{url[:2]}.*://.* {package}: {command}$"):
         find_sources([url])
 

@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, Final, cast
 
 from numpy.typing import NDArray
 from pydicom import Dataset
@@ -11,7 +11,7 @@ from pydicom.encaps import encapsulate, generate_fragmented_frames, itemize_frag
 from pydicom.filebase import ReadableBuffer
 from pydicom.pixels.encoders.base import get_encoder
 from pydicom.pixels.utils import as_pixel_options
-from pydicom.uid import UID, JPEGLSLossless
+from pydicom.uid import JPEGLSLossless
 
 from coroseg.deidentify.streams import READABLE, without_comments
 from coroseg.errors import CorosegError, InputError
@@ -37,8 +37,8 @@ def check_readable(path: Path, header: DicomHeader) -> None:
     """Raise `InputError` where frames are in a form that cannot be searched, or not all there."""
     if header.syntax not in READABLE:
         raise InputError(
-            f"{path}: text within {header.syntax.name} cannot be found: export the run uncompressed "
-            "or as JPEG lossless"
+            f"{path}: text within {header.syntax.name} cannot be found: export the run "
+            "uncompressed or as JPEG lossless"
         )
     compressed_offsets(path, header, frame_count(header.dataset))
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from pydicom import Dataset, FileDataset, dcmread
+from pydicom import Dataset, FileDataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import (
     PYDICOM_IMPLEMENTATION_UID,
@@ -20,12 +20,11 @@ from coroseg.deidentify.attributes import Cleaner
 from coroseg.deidentify.dates import days_for
 from coroseg.deidentify.key import Key
 from coroseg.deidentify.method import state_method
-from coroseg.deidentify.pixels import Rectangle, blank, clean_pixels
+from coroseg.deidentify.pixels import PixelElement, Rectangle, pixel_element
 from coroseg.deidentify.profile import Options
 from coroseg.deidentify.uids import is_registered, pseudonym
 from coroseg.errors import CorosegError, InputError
-from coroseg.io.dicom.file import DAMAGED, one_line, opened, read_header
-from coroseg.io.dicom.guarded import GuardedFile
+from coroseg.io.dicom.file import DAMAGED, one_line, read_header
 from coroseg.io.files import write_whole
 
 _LABEL_MAP_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.7"
@@ -46,12 +45,13 @@ class Request:
 class Cleaned:
     """A de-identified data set, with its file meta information, of the file `source`.
 
-    `masked` are the rectangles that were blanked; `unsure` says that nobody stated whether there
-    is text in the pixels.
+    Its `pixels` are read from there when it is written. `masked` are the rectangles that are blank;
+    `unsure` says that nobody stated whether there is text in the pixels.
     """
 
     source: Path
     dataset: Dataset
+    pixels: PixelElement | None
     masked: tuple[Rectangle, ...]
     unsure: bool
 
@@ -64,13 +64,16 @@ class Cleaned:
     def write(self, path: Path) -> None:
         """Write the file, whole or not at all.
 
-        Raises `OutputError` for what the system refuses, `InputError` where what was kept of the
-        source is nothing that can be written, such as an unknown transfer syntax.
+        Raises `OutputError` for what the system refuses, `InputError` where a frame is damaged, or
+        what was kept of the source cannot be written, such as an unknown transfer syntax.
         """
         with write_whole(path) as temporary, _quiet():
             try:
                 self.dataset.save_as(temporary, enforce_file_format=True)
-            except OSError:
+                if self.pixels:
+                    with temporary.open("ab") as file:
+                        self.pixels.write(file)
+            except (CorosegError, OSError):
                 raise
             except Exception as error:
                 raise InputError(
@@ -108,21 +111,18 @@ def _quiet() -> Iterator[None]:
 
 
 def _deidentify(path: Path, request: Request, key: Key) -> Cleaned:
-    syntax = read_header(path).syntax
-    with opened(path) as file:
-        dataset = dcmread(GuardedFile(file), force=True)
+    header = read_header(path, floats=True)
+    dataset, pixels = header.dataset, None
     _check_kind(path, dataset)
     patient = _patient(dataset)
     masked: tuple[Rectangle, ...] = ()
-    if "PixelData" in dataset:
-        clean_pixels(path, dataset, syntax)
+    if header.vr:
         masked = _rectangles(path, dataset, request)
-        if masked:
-            syntax = blank(path, dataset, syntax, masked)
+        pixels = pixel_element(path, header, masked)
     elif "Rows" in dataset and "FloatPixelData" not in dataset:
         raise InputError(f"{path}: an image without its pixels: {DAMAGED}")
-    says_nothing = "PixelData" in dataset and not dataset.get("BurnedInAnnotation")
-    unsure = says_nothing and not masked and dataset.SOPClassUID not in _SEGMENTATIONS
+    says_nothing = pixels and not dataset.get("BurnedInAnnotation")
+    unsure = bool(says_nothing) and not masked and dataset.SOPClassUID not in _SEGMENTATIONS
     try:
         cleaned = Cleaner(key, request.options, days_for(key, patient)).clean(dataset)
     except InputError as error:
@@ -130,8 +130,10 @@ def _deidentify(path: Path, request: Request, key: Key) -> Cleaned:
     cleaned.PatientID = cleaned.PatientName = pseudonym(key, patient)
     cleaned.SpecificCharacterSet = "ISO_IR 192"
     state_method(cleaned, request.options, masked=bool(masked))
-    cleaned.file_meta = _meta(cleaned, syntax)
-    return Cleaned(path, cleaned, masked, unsure)
+    if pixels:
+        pixels.describe(cleaned)
+    cleaned.file_meta = _meta(cleaned, pixels.syntax if pixels else header.syntax)
+    return Cleaned(path, cleaned, pixels, masked, unsure)
 
 
 def _check_kind(path: Path, dataset: FileDataset) -> None:

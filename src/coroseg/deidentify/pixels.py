@@ -7,6 +7,7 @@ compressed frames stay as they are and every pixel keeps its bits.
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -33,6 +34,7 @@ Rectangle = tuple[int, int, int, int]
 _TAG: Final = (0x7FE0, 0x0010)
 _UNDEFINED: Final = 0xFFFFFFFF
 _CHUNK: Final = 1 << 20  # bytes, whole words
+_TYPES: Final = ("OB", "OW", "UN")
 _MASKABLE_BITS: Final = (8, 16)
 _COLOURS: Final = 3
 
@@ -41,14 +43,23 @@ _COLOURS: Final = 3
 class PixelElement:
     """The element Pixel Data in a transfer syntax, the last of its file.
 
-    `length` is in bytes, None where it is undefined. `parts` reads the source anew, and raises
-    `InputError` where that is damaged.
+    `length` is in bytes, None where it is undefined. `parts` reads the source, and raises
+    `InputError` where that is damaged. `anew` says that compressed frames were encoded anew.
     """
 
     syntax: UID
     vr: str
     length: int | None
     parts: Callable[[], Iterator[bytes]]
+    anew: bool = False
+
+    def describe(self, dataset: Dataset) -> None:
+        """Say in the source's data set, without its pixels, how these are stored."""
+        if self.anew:
+            for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+                dataset.pop(keyword, None)
+            if dataset.SamplesPerPixel == _COLOURS:
+                dataset.PhotometricInterpretation, dataset.PlanarConfiguration = "RGB", 0
 
     def write(self, file: BinaryIO) -> None:
         """Write the element to `file`."""
@@ -56,8 +67,7 @@ class PixelElement:
         vr = b"" if self.syntax.is_implicit_VR else struct.pack("2sxx", self.vr.encode())
         length = _UNDEFINED if self.length is None else self.length
         file.write(struct.pack(f"{order}HH", *_TAG) + vr + struct.pack(f"{order}L", length))
-        for part in self.parts():
-            file.write(part)
+        file.writelines(self.parts())
 
 
 def pixel_element(path: Path, header: DicomHeader, masks: Sequence[Rectangle]) -> PixelElement:
@@ -65,12 +75,14 @@ def pixel_element(path: Path, header: DicomHeader, masks: Sequence[Rectangle]) -
 
     Beside them are what follows the last frame, bits above those stored (old overlays) and comments
     in compressed streams. With masks, uncompressed pixels stay so, compressed gray ones become
-    JPEG-LS lossless, compressed colour ones uncompressed RGB, which `header.dataset` then says.
+    JPEG-LS lossless, compressed colour ones uncompressed RGB.
 
     Raises `InputError` where pixels are missing, in a form that cannot be searched, or masked in
     one that cannot be.
     """
     dataset, syntax = header.dataset, header.syntax
+    if header.vr not in _TYPES:
+        raise InputError(f"{path}: Pixel Data of the type {header.vr!r}; {DAMAGED}")
     if masks and (
         dataset.BitsAllocated not in _MASKABLE_BITS
         or dataset.PhotometricInterpretation == "YBR_FULL_422"
@@ -83,12 +95,11 @@ def pixel_element(path: Path, header: DicomHeader, masks: Sequence[Rectangle]) -
         return _native(path, header, masks)
     check_readable(path, header)
     if not masks:
-        return PixelElement(syntax, "OB", None, lambda: cleaned_items(path, header))
-    for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
-        dataset.pop(keyword, None)
+        return PixelElement(syntax, "OB", None, partial(cleaned_items, path, header))
     if dataset.SamplesPerPixel == _COLOURS:
         return _masked_colour(path, header, masks)
-    return PixelElement(JPEGLSLossless, "OB", None, lambda: _masked_gray(path, header, masks))
+    parts = partial(_masked_gray, path, header, masks)
+    return PixelElement(JPEGLSLossless, "OB", None, parts, anew=True)
 
 
 def _native(path: Path, header: DicomHeader, masks: Sequence[Rectangle]) -> PixelElement:
@@ -102,13 +113,10 @@ def _native(path: Path, header: DicomHeader, masks: Sequence[Rectangle]) -> Pixe
     if header.length is not None:
         held = min(held, header.length)
     if held < size:
-        raise InputError(
-            f"{path}: the pixels take {size} bytes and {held} are there; {DAMAGED}"
-        )
-    vr = "OW" if header.vr == "UN" else header.vr
-    return PixelElement(
-        header.syntax, vr, size + size % 2, lambda: _native_parts(path, header, masks, size)
-    )
+        raise InputError(f"{path}: the pixels take {size} bytes and {held} are there; {DAMAGED}")
+    parts = partial(_native_parts, path, header, masks, size)
+    vr = _vr(dataset) if header.vr == "UN" else header.vr
+    return PixelElement(header.syntax, vr, size + size % 2, parts)
 
 
 def _native_parts(
@@ -120,11 +128,23 @@ def _native_parts(
     with opened(path) as file:
         file.seek(header.offset)
         for start in range(0, size, step):
-            stored = file.read(min(step, size - start))
+            stored = _read(path, file, min(step, size - start))
             if dataset.BitsAllocated == 16 and dataset.PixelRepresentation == 0:  # noqa: PLR2004
                 stored = _without_unused_bits(stored, dataset, order)
             yield _masked_native(stored, dataset, order, masks) if masks else stored
     yield bytes(size % 2)
+
+
+def _read(path: Path, file: BinaryIO, size: int) -> bytes:
+    try:
+        stored = file.read(size)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}): check the path and its permissions"
+        ) from error
+    if len(stored) < size:
+        raise InputError(f"{path}: it became shorter while it was read: do it again")
+    return stored
 
 
 def _without_unused_bits(stored: bytes, dataset: Dataset, order: str) -> bytes:
@@ -149,9 +169,7 @@ def _masked_native(
     return frame.tobytes()
 
 
-def _masked_gray(
-    path: Path, header: DicomHeader, masks: Sequence[Rectangle]
-) -> Iterator[bytes]:
+def _masked_gray(path: Path, header: DicomHeader, masks: Sequence[Rectangle]) -> Iterator[bytes]:
     yield NO_TABLE
     for frame in decoded_frames(path, header):
         _blank(frame, masks, _black(header.dataset))
@@ -159,21 +177,24 @@ def _masked_gray(
     yield END
 
 
-def _masked_colour(
-    path: Path, header: DicomHeader, masks: Sequence[Rectangle]
-) -> PixelElement:
+def _masked_colour(path: Path, header: DicomHeader, masks: Sequence[Rectangle]) -> PixelElement:
     dataset = header.dataset
-    width = dataset.BitsAllocated // 8
-    size = dataset.Rows * dataset.Columns * _COLOURS * width * frame_count(dataset)
-    frames = decoded_frames(path, header)
+    size = dataset.Rows * dataset.Columns * _COLOURS * dataset.BitsAllocated // 8
+    size *= frame_count(dataset)
 
     def parts() -> Iterator[bytes]:
-        for frame in frames:
+        for frame in decoded_frames(path, header):
             _blank(frame, masks, 0)
             yield frame.tobytes()
         yield bytes(size % 2)
 
-    return PixelElement(ExplicitVRLittleEndian, "OB" if width == 1 else "OW", size + size % 2, parts)
+    syntax = ExplicitVRLittleEndian
+    return PixelElement(syntax, _vr(dataset), size + size % 2, parts, anew=True)
+
+
+def _vr(dataset: Dataset) -> str:
+    """Return the type of uncompressed pixels (PS3.5 A.2): OB where a sample is a byte."""
+    return "OB" if dataset.BitsAllocated <= 8 else "OW"  # noqa: PLR2004
 
 
 def _blank(frame: NDArray[Any], masks: Sequence[Rectangle], value: int) -> None:

@@ -69,7 +69,7 @@ def deidentify(
 
     The same source, key and request give the same bytes.
     """
-    written: dict[Path, str] = {}
+    written: dict[Path, Path] = {}
     outcomes = []
     for source in sources:
         outcome = _one(source, out, request, key, written)
@@ -78,18 +78,17 @@ def deidentify(
     return outcomes
 
 
-def _one(source: Path, out: Path, request: Request, key: Key, written: dict[Path, str]) -> Outcome:
+def _one(source: Path, out: Path, request: Request, key: Key, written: dict[Path, Path]) -> Outcome:
     try:
         cleaned = deidentify_file(source, request, key)
         target = out / cleaned.name
-        digest = sha256_of(source)
-        if written.get(target, digest) != digest:
+        if target in written and sha256_of(written[target]) != sha256_of(source):
             raise InputError(
                 f"{source}: another file has the same SOP Instance UID and other content: "
                 "keep one of the two"
             )
         cleaned.write(target)
-        written[target] = digest
+        written[target] = source
     except OutputError:
         raise  # what holds for one file holds for all
     except CorosegError as error:

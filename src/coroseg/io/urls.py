@@ -117,6 +117,10 @@ def _located(url: str) -> tuple[Any, str]:
 
     options = {"auto_mkdir": True} if scheme in {"file", "local"} else {}
     try:
+        if scheme in {"sftp", "ssh"}:
+            from coroseg.io.sftp import check_hosts
+
+            check_hosts()
         filesystem, path = url_to_fs(url, **options)
     except ImportError as error:
         missing = getattr(error.__cause__ or error, "name", None) or scheme

@@ -142,7 +142,7 @@ def _session(place: str, content: bytes, threads: int) -> onnxruntime.InferenceS
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     # Waiting threads that spin take the processor from those that decode and write beside them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3  # warnings about the graph say nothing to a user
+    options.log_severity_level = 4  # what it cannot do it raises too, and that is said in a line
     wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
     available = onnxruntime.get_available_providers()
     providers = [provider for provider in wanted if provider in available]

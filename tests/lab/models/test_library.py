@@ -54,6 +54,15 @@ def test_pspnet_keeps_only_the_three_stages_it_uses() -> None:
             assert torch.equal(found, expected)
 
 
+@pytest.mark.parametrize("context", [torch.inference_mode, torch.no_grad])
+def test_pspnet_is_the_same_where_nothing_is_differentiated(context: type) -> None:
+    expected = build_model("pspnet", encoder=LITE0, encoder_weights="none")
+    with context():
+        found = build_model("pspnet", encoder=LITE0, encoder_weights="none")
+    assert found.state_dict().keys() == expected.state_dict().keys()
+    assert all(parameter.requires_grad for parameter in found.parameters())
+
+
 @pytest.mark.parametrize("name", ["deeplabv3", "deeplabv3plus"])
 @pytest.mark.parametrize("encoder", ["inceptionresnetv2", "mit_b0", "nonsense", "tu-nonsense"])
 def test_deeplab_refuses_an_encoder_that_cannot_be_dilated(name: str, encoder: str) -> None:

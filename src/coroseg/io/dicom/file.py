@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from pydicom import FileDataset, dcmread
+from pydicom import FileDataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filebase import DicomFileLike
-from pydicom.filereader import read_dataset, read_preamble
+from pydicom.filereader import read_dataset, read_partial, read_preamble
 from pydicom.filewriter import write_file_meta_info
+from pydicom.tag import Tag
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -32,7 +33,7 @@ DAMAGED = "the file is damaged or incomplete: export or copy it again"
 
 _META_GROUP = 0x0002
 _META_LENGTH_END = 128 + 4 + 12  # preamble, DICM, and the element that holds the meta's length
-_PIXEL_DATA = (0x7FE0, 0x0010)
+_FLOATS, _DOUBLES, _PIXEL_DATA = 0x7FE00008, 0x7FE00009, 0x7FE00010
 _ITEM = (0xFFFE, 0xE000)
 _ITEM_HEAD = 8  # bytes: tag and length
 _UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -91,18 +92,23 @@ def opened(path: Path) -> Iterator[BinaryIO]:
             yield copy
 
 
-def read_header(path: Path) -> DicomHeader:
-    """Return the header of `path`. Raises `InputError` where it cannot be read."""
+def read_header(path: Path, *, floats: bool = False) -> DicomHeader:
+    """Return the header of `path`; with `floats`, floating-point pixels are a part of it.
+
+    Raises `InputError` where it cannot be read.
+    """
+    stops = (_PIXEL_DATA,) if floats else (_FLOATS, _DOUBLES, _PIXEL_DATA)
     with opened(path) as file:
+        guarded = cast("BinaryIO", GuardedFile(file, header=True))  # pydicom reads, seeks and tells
         try:
-            dataset = dcmread(GuardedFile(file, header=True), stop_before_pixels=True, force=True)
+            dataset = read_partial(guarded, lambda tag, _vr, _length: tag in stops, force=True)
             dataset.buffer = None  # the file is closed by then
             implicit, little = dataset.original_encoding
             order = ">" if little is False else "<"
             start = file.read(8)
             if (
                 len(start) < len(b"GGEEVR..")
-                or struct.unpack(f"{order}HH", start[:4]) != _PIXEL_DATA
+                or Tag(struct.unpack(f"{order}HH", start[:4])) != _PIXEL_DATA
             ):
                 return DicomHeader(dataset, file.tell(), 0, "")
             vr = "OW" if implicit else start[4:6].decode("ascii")

@@ -97,9 +97,10 @@ def drop_unused(encoder: LibraryEncoder) -> None:
     They would count as parameters, and some encoders compute them in vain.
     """
     encoder.eval()
-    last = encoder(torch.rand(1, encoder.in_channels, PROBE_SIDE, PROBE_SIDE))[-1]
     parameters = list(encoder.body.parameters())
-    gradients = torch.autograd.grad(last.sum(), parameters, allow_unused=True)
+    with torch.enable_grad():
+        last = encoder(torch.rand(1, encoder.in_channels, PROBE_SIDE, PROBE_SIDE))[-1]
+        gradients = torch.autograd.grad(last.sum(), parameters, allow_unused=True)
     unused = {id(p) for p, g in zip(parameters, gradients, strict=True) if g is None}
     _drop(encoder.body, unused)
     encoder.train()

@@ -56,6 +56,7 @@ class Network(nn.Module):
         return logits
 
 
+@torch.inference_mode(mode=False)  # its parameters can then be trained, whoever asks for it
 def build_model(name: str, *, pretrained: bool = True, **settings: Any) -> Network:
     """Return the network `name`; the `settings` and their defaults are those of `config.Model`.
 
