@@ -18,6 +18,9 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 EVERY_S = 600.0
 """Where nobody watches, a line says so often how far long work is."""
 
+RATE_OVER_S = 600.0
+"""The rate is that of so many seconds before: pieces may be slow, or done already."""
+
 console = Console(stderr=True, highlight=False)
 
 
@@ -40,19 +43,22 @@ def counted(total: int, what: str) -> Iterator[Callable[[], None]]:
         *(TextColumn("{task.fields[rate]}"), Remaining()),
     )
     hidden = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
-        task = progress.add_task(what, total=total, rate="")
-        started = said = time.monotonic()
-        done = 0
+    progress = Progress(
+        *columns, console=console, transient=True, disable=hidden, speed_estimate_period=RATE_OVER_S
+    )
+    with progress:
+        number = progress.add_task(what, total=total, rate="")
+        (task,) = progress.tasks
+        said = time.monotonic()
 
         def step() -> None:
-            nonlocal done, said
-            done, now = done + 1, time.monotonic()
-            rate = done / max(now - started, 1e-9)
-            progress.update(task, advance=1, rate=f"{rate:.1f} a second")
-            if hidden and now - said >= EVERY_S:
-                said, left = now, timedelta(seconds=round((total - done) / rate))
-                say(f"{done} of {total} {what}, {rate:.1f} a second, {left} left")
+            nonlocal said
+            progress.advance(number)
+            rate = f"{task.speed:.1f} a second" if task.speed else ""
+            progress.update(number, rate=rate)
+            if hidden and rate and time.monotonic() - said >= EVERY_S:
+                said, left = time.monotonic(), timedelta(seconds=task.time_remaining or 0)
+                say(f"{task.completed:.0f} of {total} {what}, {rate}, {left} left")
 
         yield step
 

@@ -26,7 +26,7 @@ from coroseg.deidentify.encapsulated import (
     frame_count,
 )
 from coroseg.errors import InputError
-from coroseg.io.dicom.file import DAMAGED, DicomHeader, opened
+from coroseg.io.dicom.file import DAMAGED, DicomHeader, opened, uncompressed_bytes
 
 Rectangle = tuple[int, int, int, int]
 """x and y of the top left pixel, width, height."""
@@ -104,16 +104,7 @@ def pixel_element(path: Path, header: DicomHeader, masks: Sequence[Rectangle]) -
 
 def _native(path: Path, header: DicomHeader, masks: Sequence[Rectangle]) -> PixelElement:
     dataset = header.dataset
-    samples = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel * frame_count(dataset)
-    if dataset.get("PhotometricInterpretation") == "YBR_FULL_422":
-        samples = samples // 3 * 2
-    size = (samples * dataset.BitsAllocated + 7) // 8
-    with opened(path) as file:
-        held = file.seek(0, 2) - header.offset
-    if header.length is not None:
-        held = min(held, header.length)
-    if held < size:
-        raise InputError(f"{path}: the pixels take {size} bytes and {held} are there; {DAMAGED}")
+    size = uncompressed_bytes(path, header, frame_count(dataset))
     parts = partial(_native_parts, path, header, masks, size)
     vr = _vr(dataset) if header.vr == "UN" else header.vr
     return PixelElement(header.syntax, vr, size + size % 2, parts)

@@ -34,7 +34,8 @@ def width_px(seen: SeenSections, vessel: Index) -> Array:
             away = seen.place.points[there] - seen.place.points[here]
             near = np.abs(dot(away, along[here])) < farthest[vessel[here]]
             here, there, away = here[near], there[near], away[near]
-            chord = _chord(seen.across[here], away, seen.first[there], seen.second[there])
+            way = seen.across[here], along[here]
+            chord = _chord(*way, away, seen.first[there], seen.second[there])
             met, there = here[chord.met], there[chord.met]
             same_way = dot(seen.across[met], seen.across[there]) >= STRAIGHT
             joined = same_way & (chord.first <= high[met]) & (chord.last >= low[met])
@@ -52,12 +53,11 @@ class _Chord(NamedTuple):
     last: Array
 
 
-def _chord(across: Array, away: Array, first: Array, second: Array) -> _Chord:
-    """Return where lines `across` (n, 2) an axis meet each an ellipse.
+def _chord(across: Array, along: Array, away: Array, first: Array, second: Array) -> _Chord:
+    """Return where lines `across` (n, 2) an axis, which runs `along` (n, 2), meet each an ellipse.
 
     It is the ellipse with the half axes `first` and `second`, its middle `away` from the axis.
     """
-    along = np.column_stack([across[:, 1], -across[:, 0]])
     first_along, second_along = dot(first, along), dot(second, along)
     reach, offset = np.hypot(first_along, second_along), dot(away, along)
     met = np.flatnonzero(np.abs(offset) < reach)

@@ -122,17 +122,26 @@ def read_header(path: Path, *, floats: bool = False) -> DicomHeader:
         )
 
 
-def check_uncompressed(path: Path, header: DicomHeader, frames: int, frame_bytes: int) -> None:
-    """Raise `InputError`, naming the frame, where not all bytes of `frames` frames are there."""
+def uncompressed_bytes(path: Path, header: DicomHeader, frames: int) -> int:
+    """Return how many bytes `frames` uncompressed frames take.
+
+    Raises `InputError`, naming the frame, where not all of them are there.
+    """
+    dataset = header.dataset
+    samples = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel * frames
+    if dataset.get("PhotometricInterpretation") == "YBR_FULL_422":
+        samples = samples // 3 * 2
+    size = int(samples * dataset.BitsAllocated + 7) // 8
     with opened(path) as file:
         held = file.seek(0, 2) - header.offset
     if header.length is not None:
         held = min(held, header.length)
-    if held < frames * frame_bytes:
+    if held < size:
         raise InputError(
-            f"{path}: frame {held // frame_bytes + 1} of {frames} is cut: the pixels take "
-            f"{frames * frame_bytes} bytes and {held} are there; {DAMAGED}"
+            f"{path}: frame {held * frames // size + 1} of {frames} is cut: the pixels take "
+            f"{size} bytes and {held} are there; {DAMAGED}"
         )
+    return size
 
 
 def compressed_offsets(

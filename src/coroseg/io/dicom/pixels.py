@@ -19,10 +19,10 @@ from coroseg.io.dicom.codecs import check_stream, find_decoder
 from coroseg.io.dicom.file import (
     DAMAGED,
     DicomHeader,
-    check_uncompressed,
     compressed_offsets,
     one_line,
     opened,
+    uncompressed_bytes,
 )
 from coroseg.io.dicom.view import default_view
 
@@ -103,10 +103,7 @@ def find_frames(path: Path, header: DicomHeader, frames: int) -> DicomFrames:
         if offsets := compressed_offsets(path, header, frames):
             options["extended_offsets"] = offsets
     else:
-        samples = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel
-        if dataset.PhotometricInterpretation == "YBR_FULL_422":
-            samples = samples // 3 * 2
-        check_uncompressed(path, header, frames, samples * dataset.BitsAllocated // 8)
+        uncompressed_bytes(path, header, frames)
     return DicomFrames(path, dataset, header.offset, decoder, plugin, options)
 
 
