@@ -40,6 +40,8 @@ def main() -> None:
     frames = simulate_run(seed=3, frames=24, size=SIDE).frames.astype(np.float32) / 4095
     predictor = Predictor(threads=options.threads)
     image = to_network(frames[12:13], predictor.info.input_size)
+    # Before torch is loaded: its threads slow down what runs beside them.
+    whole = _whole_segment(frames, predictor, options.sources)
     peer = _unetplusplus(options.threads)
     peer_image = np.repeat(frames[12][None, None], 3, axis=1)
     seconds = _in_turn(
@@ -53,7 +55,6 @@ def main() -> None:
         options.repeats,
     )
     network, unetplusplus, gflop = seconds.values()
-    whole = _whole_segment(frames, predictor, options.sources)
     for name, value in seconds.items():
         print(f"{1000 * value:9.2f} ms  {name}")
     print(f"{1000 * whole:9.2f} ms  segment, a further image with all its files")

@@ -126,6 +126,7 @@ class _Clock:
 def _steps(sources: list[Source], out: Path) -> dict[str, float]:
     """Return the processor seconds a frame of every step, each on one thread."""
     predictor = Predictor(threads=1)
+    cv2.setNumThreads(1)  # as in a worker
     clock = _Clock()
 
     def network(run: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:

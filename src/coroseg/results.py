@@ -148,7 +148,7 @@ def write_run(
 def _write_overlay(
     folder: Path, image: Frame, contours: list[Contour], tree: VesselTree | None
 ) -> None:
-    write_png(folder / "overlay.png", draw_overlay(image, contours, tree)[..., ::-1])
+    write_png(folder / "overlay.png", draw_overlay(image, contours, tree))
 
 
 def _write_measures(

@@ -50,10 +50,10 @@ def test_a_blunt_end_is_as_wide_as_the_vessel(width: float) -> None:
     assert line.mask_diameter_px[whole] == pytest.approx(width, abs=1)
 
 
-def test_points_are_half_a_pixel_apart() -> None:
+def test_points_are_a_pixel_apart() -> None:
     mask = path(SHAPE, [(10, 20), (60, 30), (120, 90)], 6)
     (line,) = find_centrelines(mask)
-    np.testing.assert_allclose(np.diff(line.arc_px), 0.5, atol=0.02)
+    np.testing.assert_allclose(np.diff(line.arc_px), 1, atol=0.02)
     steps = np.hypot(*np.diff(line.points, axis=0).T)
     np.testing.assert_allclose(np.cumsum(steps), line.arc_px[1:])
 

@@ -17,10 +17,10 @@ from coroseg.geometry.smoothing import arc_length, smooth
 from coroseg.geometry.tree import Centreline, Points, Values
 from coroseg.metrics import Mask
 
-DIAMETER_SIGMA = 2.0
+DIAMETER_SIGMA = 1.0
 """Diameters of the mask are smoothed over so many points, 1 px: an outline made of pixels."""
 
-TIP = 2
+TIP = 1
 """Points within 1 px of an end."""
 
 MOST_STRETCHES = 1000

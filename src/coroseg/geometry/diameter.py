@@ -17,7 +17,6 @@ from coroseg.angiogram import Frame
 from coroseg.geometry.edge import CONTRAST, RADIUS, Array, Fit, fit_profiles
 from coroseg.geometry.fitting import fit_alone, is_single, is_sound, smoothed_noise, weighted_median
 from coroseg.geometry.imaging import estimate_imaging
-from coroseg.geometry.merged import without_merged
 from coroseg.geometry.profiles import Cuts, attenuation, find_cuts, sample_profiles
 from coroseg.geometry.tree import Centreline, Diameters
 from coroseg.metrics import Mask
@@ -31,6 +30,9 @@ CONTRAST_OUTLIER = 0.7
 CONTRAST_REACH_PX = 15.0
 """Deviation of the Gaussian that smooths the attenuation along a branch."""
 
+APART = 0.3
+"""Profiles are so many radii apart along the vessel, as far as they are averaged, and 1 px."""
+
 MASK_ERROR_PX, MASK_ERROR = 1.0, 0.25
 """Standard deviation of a diameter that comes from the mask: 1 px, at least a quarter of it."""
 
@@ -41,8 +43,8 @@ def measure_all_diameters(
     """Return the lumen's diameters in px along each of the centrelines.
 
     `blur_px` is the standard deviation of the image's blur; it is estimated where it is None. At
-    junctions, and where two vessels look like one (`is_single`, `without_merged`), the diameter is
-    nan, with no confidence. Otherwise it comes from the image, unless the dip is less than a step
+    junctions, and where two vessels look like one (`is_single`), the diameter is nan, with no
+    confidence. Otherwise it comes from the image, unless the dip is less than a step
     of 8 bits, less than 1.5 px of background are beside it, the fit is less certain than a mask (a
     standard deviation of 1 px, for a lumen as wide as the mask's), the model misses the profile by
     more than 0.35 of its dip and twice the noise around, the lumen's middle is further than half a
@@ -52,10 +54,10 @@ def measure_all_diameters(
     """
     if not centrelines:
         return []
-    imaging = estimate_imaging(image, mask, centrelines, blur_px)
-    blur_px = imaging.blur_px
     cuts = find_cuts(centrelines)
-    rows = _every_pixel(cuts)
+    imaging = estimate_imaging(image, mask, cuts, blur_px)
+    blur_px = imaging.blur_px
+    rows = _apart(cuts)
     px = np.full(len(cuts.radius), np.nan)
     from_edge, confidence = np.zeros(len(px), dtype=bool), np.zeros(len(px))
     if len(rows) > 0:
@@ -63,7 +65,7 @@ def measure_all_diameters(
         seen = sample_profiles(image, mask, cuts, rows, blur_px)
         profiles = attenuation(seen, radius + blur_px, imaging.scatter)
         fit, prior = fit_alone(profiles, radius, blur_px)
-        prior.mean[:, CONTRAST] = _contrast_along(fit, cuts.first[rows], cuts.step_px[rows])
+        prior.mean[:, CONTRAST] = _contrast_along(fit, cuts, rows)
         prior.deviation[:, CONTRAST] = CONTRAST_SPREAD
         noise = smoothed_noise(fit.residual)
         fit = fit_profiles(profiles, fit.parameters, prior, noise, 3)
@@ -79,37 +81,39 @@ def measure_all_diameters(
         confidence[known] = np.interp(known, rows, sure)
     ends = np.cumsum([len(line.points) for line in centrelines])[:-1]
     parts = (np.split(values, ends) for values in (px, from_edge, confidence))
-    measured = [Diameters(*each) for each in zip(*parts, strict=True)]
-    return without_merged(centrelines, measured)
+    return [Diameters(*each) for each in zip(*parts, strict=True)]
 
 
-def _every_pixel(cuts: Cuts) -> NDArray[np.intp]:
-    """Return the rows outside junctions, a pixel apart, with the first and last of each run.
+def _apart(cuts: Cuts) -> NDArray[np.intp]:
+    """Return the rows outside junctions, `APART` radii and 1 px apart, and the ends of each run.
 
-    Profiles closer than a pixel tell the same thing twice.
+    Profiles that are closer tell the same thing twice.
     """
     row = np.arange(len(cuts.junction))
     known = ~cuts.junction
     before, after = np.roll(known, 1) & (row > cuts.first), np.roll(known, -1) & (row < cuts.last)
-    stride = np.maximum(np.rint(1 / cuts.step_px), 1)
-    return np.flatnonzero(known & (~before | ~after | ((row - cuts.first) % stride == 0)))
+    count = np.cumsum(cuts.step_px / np.maximum(APART * cuts.radius, 1)) + 1e-6
+    turn = np.diff(np.floor(count), prepend=0) > 0
+    return np.flatnonzero(known & (~before | ~after | turn))
 
 
-def _contrast_along(fit: Fit, branch: NDArray[np.intp], step_px: Array) -> Array:
+def _contrast_along(fit: Fit, cuts: Cuts, rows: NDArray[np.intp]) -> Array:
     """Return the logarithm of the attenuation to expect of each profile, (n,).
 
     It is the running mean of its branch's profiles, by their precision, and leans to the tree's
-    where the branch knows little. `branch` (n,) tells the branches apart.
+    where the branch knows little.
     """
     value = fit.parameters[:, CONTRAST]
     precision = 1 / (fit.deviation[:, CONTRAST] ** 2 + CONTRAST_SPREAD**2)
     tree = weighted_median(value, precision)
     expected = np.empty_like(value)
-    for rows in np.split(np.arange(len(value)), np.flatnonzero(np.diff(branch)) + 1):
-        middle = weighted_median(value[rows], precision[rows])
-        near = np.clip(value[rows], middle - CONTRAST_OUTLIER, middle + CONTRAST_OUTLIER)
-        reach = CONTRAST_REACH_PX / step_px[rows[0]]
-        known = gaussian_filter1d(precision[rows], reach, mode="constant")
-        sums = gaussian_filter1d(precision[rows] * near, reach, mode="constant")
-        expected[rows] = (sums + tree) / (known + 1.0)
+    branches = np.split(np.arange(len(value)), np.flatnonzero(np.diff(cuts.first[rows])) + 1)
+    for one in branches:
+        middle = weighted_median(value[one], precision[one])
+        near = np.clip(value[one], middle - CONTRAST_OUTLIER, middle + CONTRAST_OUTLIER)
+        length_px = cuts.step_px[rows[one[0]]] * (rows[one[-1]] - rows[one[0]] + 1)
+        reach = CONTRAST_REACH_PX * len(one) / length_px
+        known = gaussian_filter1d(precision[one], reach, mode="constant")
+        sums = gaussian_filter1d(precision[one] * near, reach, mode="constant")
+        expected[one] = (sums + tree) / (known + 1.0)
     return expected

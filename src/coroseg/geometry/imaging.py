@@ -5,7 +5,6 @@ Both are taken from the edges and the depth of the wide vessels, for the whole i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +13,7 @@ from numpy.typing import NDArray
 from coroseg.angiogram import Frame
 from coroseg.geometry.edge import BLUR, FITTED, Array, Profiles
 from coroseg.geometry.fitting import fit_alone, is_sound, smoothed_noise, weighted_median
-from coroseg.geometry.profiles import Cuts, attenuation, find_cuts, sample_profiles
-from coroseg.geometry.tree import Centreline
+from coroseg.geometry.profiles import Cuts, attenuation, sample_profiles
 from coroseg.metrics import Mask
 
 TYPICAL_BLUR_PX = 0.9
@@ -49,18 +47,13 @@ class Imaging:
     scatter: float = TYPICAL_SCATTER
 
 
-def estimate_imaging(
-    image: Frame, mask: Mask, centrelines: Sequence[Centreline], blur_px: float | None = None
-) -> Imaging:
+def estimate_imaging(image: Frame, mask: Mask, cuts: Cuts, blur_px: float | None = None) -> Imaging:
     """Return the blur, where it is not known, and the scatter that explain wide vessels best.
 
     The scatter is 0, 0.15, 0.3 or 0.45, the less likely the further from 0.25. Where fewer than 20
     cross-sections are wider than 4 px, the blur is 0.9 and the scatter 0.25.
     """
     typical = Imaging(blur_px or TYPICAL_BLUR_PX)
-    if not centrelines:
-        return typical
-    cuts = find_cuts(centrelines)
     rows = _thick(cuts)
     if len(rows) < THICK_CUTS[0]:
         return typical

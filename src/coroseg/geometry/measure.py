@@ -10,7 +10,7 @@ from coroseg.errors import DataError
 from coroseg.geometry.centreline import find_centrelines
 from coroseg.geometry.diameter import measure_all_diameters
 from coroseg.geometry.grid import square_grid
-from coroseg.geometry.reference import reference_diameter
+from coroseg.geometry.merged import without_merged
 from coroseg.geometry.stenosis import find_stenoses
 from coroseg.geometry.tree import Branch, VesselTree
 from coroseg.metrics import Mask
@@ -74,10 +74,9 @@ def measure_mask(mask: Mask, image: Frame, spacing: PixelSpacing | None) -> Vess
         mask, image = grid.resample_mask(mask), grid.resample(image)
     centrelines = find_centrelines(mask)
     branches = []
-    for line, diameters in zip(
-        centrelines, measure_all_diameters(image, mask, centrelines), strict=True
-    ):
-        reference_px = reference_diameter(line, diameters)
+    measured = measure_all_diameters(image, mask, centrelines)
+    for line, each in zip(centrelines, measured, strict=True):
+        diameters, reference_px = without_merged(line, each)
         stenoses = find_stenoses(line, diameters, reference_px, image, mask)
         in_image = line if grid.is_image else replace(line, points=grid.to_image(line.points))
         branches.append(Branch(in_image, diameters, reference_px, stenoses))

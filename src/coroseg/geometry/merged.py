@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from coroseg.geometry.reference import reference_diameter
-from coroseg.geometry.tree import Centreline, Diameters, Marks
+from coroseg.geometry.tree import Centreline, Diameters, Marks, Values
 
 WIDER = 1.15
 """A vessel that is wider than its reference by more may be two."""
@@ -20,33 +18,29 @@ THICK_PX = 4.0
 """Narrower vessels are not looked at."""
 
 
-def without_merged(
-    centrelines: Sequence[Centreline], diameters: Sequence[Diameters]
-) -> list[Diameters]:
-    """Return the diameters with those of two vessels nan.
+def without_merged(line: Centreline, diameters: Diameters) -> tuple[Diameters, Values]:
+    """Return a branch's diameters with those of two vessels nan, and its reference, (n,) in px.
 
     One projection cannot tell a wide lumen from two that overlap; but no vessel widens where
     another one joins it.
     """
-    kept = []
-    for line, each in zip(centrelines, diameters, strict=True):
-        merged = _merged(line, each)
-        kept.append(
-            Diameters(
-                px=np.where(merged, np.nan, each.px),
-                from_edge=each.from_edge & ~merged,
-                confidence=np.where(merged, 0.0, each.confidence),
-            )
-        )
-    return kept
+    reference = reference_diameter(line, diameters)
+    merged = _merged(line, diameters.px, reference)
+    if not merged.any():
+        return diameters, reference
+    kept = Diameters(
+        px=np.where(merged, np.nan, diameters.px),
+        from_edge=diameters.from_edge & ~merged,
+        confidence=np.where(merged, 0.0, diameters.confidence),
+    )
+    return kept, reference_diameter(line, kept)
 
 
-def _merged(line: Centreline, diameters: Diameters) -> Marks:
-    arc, px = line.arc_px, diameters.px
+def _merged(line: Centreline, px: Values, reference: Values) -> Marks:
     marks = np.zeros(len(px), dtype=bool)
     if not (line.junction.any() and (px >= THICK_PX).any()):
         return marks
-    reference = reference_diameter(line, diameters)
+    arc = line.arc_px
     wider = np.nan_to_num(px) > WIDER * reference
     edges = np.flatnonzero(np.diff(np.concatenate([[0], wider.astype(np.int8), [0]])))
     for first, after in zip(edges[::2], edges[1::2], strict=True):

@@ -10,7 +10,7 @@ from coroseg.geometry.smoothing import arc_length, normals, resample, smooth
 from coroseg.geometry.tips import reach_line, reach_tip, without_corner
 from coroseg.geometry.tree import Marks, Points, Values
 
-STEP = 0.5
+STEP = 1.0
 """How far apart the points of a line are, about, in pixels."""
 
 SMOOTH_RADII = 0.8

@@ -124,7 +124,7 @@ def _robust_fit(
         else:
             above = off[off > 0]
             # What lies above the fit is healthy: 1.5 times its median is a Gaussian's deviation.
-            spread = 1.5 * float(np.median(above)) if len(above) else 0.0
+            spread = 1.5 * float(np.sort(above)[len(above) // 2]) if len(above) else 0.0
             spread = min(max(spread, UNEVEN), MOST_SPREAD * UNEVEN)
             trust = np.maximum(1 - (off / (AROUND * spread)) ** 2, 0.0) ** 2
         precision = typical**2 * UNEVEN**2 / (error**2 + (UNEVEN * healthy) ** 2)

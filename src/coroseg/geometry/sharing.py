@@ -11,9 +11,6 @@ from scipy.spatial import cKDTree
 from coroseg.geometry.smoothing import arc_length, normals
 from coroseg.geometry.tree import Marks, Points, Values
 
-EVERY = 3
-"""Every third point is looked at: 1.5 px apart."""
-
 TWIG = 0.7
 """A branch thinner than this, relative to another, leaves its lumen as it is: a twig."""
 
@@ -36,12 +33,14 @@ def shared_lumen(lines: Sequence[Points], radii: Sequence[Values]) -> list[Marks
     if not lines:
         return []
     radii = [_own(values) for values in radii]
-    points = np.concatenate([line[::EVERY] for line in lines])
-    across = np.concatenate([normals(line)[::EVERY] for line in lines])
-    radius = np.concatenate([values[::EVERY] for values in radii])
-    arc = np.concatenate([arc_length(line)[::EVERY] for line in lines])
-    length = [arc_length(line)[-1] if (line[0] == line[-1]).all() else np.inf for line in lines]
-    sizes = [len(line[::EVERY]) for line in lines]
+    points = np.concatenate(lines)
+    across = np.concatenate([normals(line) for line in lines])
+    radius = np.concatenate(radii)
+    arcs = [arc_length(line) for line in lines]
+    arc = np.concatenate(arcs)
+    rings = [(line[0] == line[-1]).all() for line in lines]
+    length = [along[-1] if ring else np.inf for along, ring in zip(arcs, rings, strict=True)]
+    sizes = [len(line) for line in lines]
     branch = np.repeat(np.arange(len(lines)), sizes)
 
     pairs = cKDTree(points).query_pairs(2 * float(radius.max()), output_type="ndarray")
@@ -59,12 +58,11 @@ def shared_lumen(lines: Sequence[Points], radii: Sequence[Values]) -> list[Marks
     meets = (half >= 0) & (sideways <= radius[one] + BESIDE * np.sqrt(np.maximum(half, 0)))
     marks = np.zeros(len(points), dtype=bool)
     marks[one[meets]] = True
-    parts = np.split(marks, np.cumsum(sizes)[:-1])
-    return [np.repeat(part, EVERY)[: len(line)] for part, line in zip(parts, lines, strict=True)]
+    return np.split(marks, np.cumsum(sizes)[:-1])
 
 
 def _own(radius: Values) -> Values:
     """Return the radius without what another vessel's lumen adds to it at a junction."""
-    window = round(4 * OWN_RADII * float(np.median(radius))) | 1  # points are half a pixel apart
+    window = round(2 * OWN_RADII * float(np.median(radius))) | 1  # points are a pixel apart
     typical = percentile_filter(radius, OWN_PERCENTILE, window)
     return np.asarray(np.minimum(radius, UNEVEN * typical), dtype=np.float64)

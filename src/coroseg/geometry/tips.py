@@ -25,8 +25,8 @@ LOOK = 8.0
 MEET_RADII = 8.0
 """How far a vessel may run in another's lumen before it parts, at a small angle."""
 
-MEET = 0.5
-"""A line meets another within half a pixel of one of its points, which lie as far apart."""
+MEET = 0.75
+"""A line meets another so close, in pixels, to one of its points, which lie 1 px apart."""
 
 STEP = 0.25
 
