@@ -40,7 +40,7 @@ def main() -> None:
     frames = simulate_run(seed=3, frames=24, size=SIDE).frames.astype(np.float32) / 4095
     predictor = Predictor(threads=options.threads)
     image = to_network(frames[12:13], predictor.info.input_size)
-    # Before torch is loaded: its threads slow down what runs beside them.
+    # Before torch is loaded, as in the command: with it here this takes a sixth longer.
     whole = _whole_segment(frames, predictor, options.sources)
     peer = _unetplusplus(options.threads)
     peer_image = np.repeat(frames[12][None, None], 3, axis=1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from drawn_tubes import Array, angiogram, centreline, chord_map, lumen, straight
 
-from coroseg.geometry.diameter import measure_all_diameters
+from coroseg.geometry.diameter import APART, measure_all_diameters
 from coroseg.geometry.imaging import TYPICAL_BLUR_PX, estimate_imaging
 from coroseg.geometry.profiles import find_cuts
 from coroseg.geometry.tree import Centreline, Diameters
@@ -165,6 +165,14 @@ def test_half_a_pixel_apart_diameters_are_those_of_a_pixel_apart() -> None:
     np.testing.assert_allclose(found.px[::2][INSIDE], coarse.px[INSIDE], atol=0.05)
     knots = np.abs(np.diff(found.px, 2)) > 1e-9
     assert knots.sum() < len(PATH), "profiles closer than a pixel"
+
+
+def test_profiles_of_a_wide_vessel_are_further_apart() -> None:
+    diameter = constant(16.0)
+    chord = chord_map(PATH, diameter / 2, SHAPE)
+    found = measure_diameters(angiogram(chord), lumen(chord), centreline(PATH, diameter))
+    knots = np.flatnonzero(np.abs(np.diff(found.px, 2)) > 1e-9)
+    assert len(knots) <= len(PATH) / (APART * 8) + 2  # its points are a pixel apart
 
 
 def test_where_there_is_no_vessel_the_mask_is_believed_a_little() -> None:
