@@ -51,6 +51,13 @@ def test_a_step_without_a_junction_is_no_step_of_the_reference() -> None:
     assert reference[705] > 9
 
 
+def test_a_branch_that_narrows_to_its_end_keeps_a_reference() -> None:
+    centreline = line(COUNT)
+    px = np.maximum(np.linspace(23, -23, COUNT), 1.0)
+    reference = reference_diameter(centreline, measured(centreline, px))
+    assert (reference >= 1.0).all()
+
+
 def test_points_that_are_not_known_change_nothing() -> None:
     centreline = line(COUNT)
     whole = reference_diameter(centreline, measured(centreline, TAPER))

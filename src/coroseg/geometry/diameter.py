@@ -21,8 +21,12 @@ from coroseg.geometry.profiles import Cuts, attenuation, find_cuts, sample_profi
 from coroseg.geometry.tree import Centreline, Diameters
 from coroseg.metrics import Mask
 
-CONTRAST_SPREAD = 0.35
-"""How much the attenuation at one place differs from that of its branch: lumens are not round."""
+CONTRAST_SPREAD = 0.1
+"""How much the attenuation at one place differs from that of its branch: the blood is mixed, though
+lumens are not round. It tells a lesion that the mask has too wide from a faint wide lumen."""
+
+RADIUS_SPREAD = 0.3
+"""How much the radius differs from the mask's, where the attenuation is known."""
 
 CONTRAST_OUTLIER = 0.7
 """Logarithms further from the branch's median count as being that far from it."""
@@ -44,13 +48,14 @@ def measure_all_diameters(
 
     `blur_px` is the standard deviation of the image's blur; it is estimated where it is None. At
     junctions, and where two vessels look like one (`is_single`), the diameter is nan, with no
-    confidence. Otherwise it comes from the image, unless the dip is less than a step
-    of 8 bits, less than 1.5 px of background are beside it, the fit is less certain than a mask (a
-    standard deviation of 1 px, for a lumen as wide as the mask's), the model misses the profile by
-    more than 0.35 of its dip and twice the noise around, the lumen's middle is further than half a
-    radius + 1 px from the centreline, or the radius is not within 2.5 times the mask's (+- 1 px):
-    then it is the mask's. Confidence is 1 - 2 x standard deviation / diameter, at least 0; the
-    deviation is the fit's own; for the mask's 1 px, and at least a quarter.
+    confidence. Otherwise it comes from the image, unless the dip is less than a step of 8 bits,
+    less than 1.5 px of background are beside it, the fit is less certain than a mask (its standard
+    deviation is an eighth or more, and 1 px or more for a lumen as wide as the mask's), the model
+    misses the profile by more than 0.35 of its dip and twice the noise around, the lumen's middle
+    is further than half a radius + 1 px from the centreline, or the radius is not within 2.5 times
+    the mask's (+- 1 px): then it is the mask's. Confidence is 1 - 2 x standard deviation /
+    diameter, at least 0; the deviation is the fit's own; for the mask's 1 px, and at least a
+    quarter.
     """
     if not centrelines:
         return []
@@ -67,6 +72,7 @@ def measure_all_diameters(
         fit, prior = fit_alone(profiles, radius, blur_px)
         prior.mean[:, CONTRAST] = _contrast_along(fit, cuts, rows)
         prior.deviation[:, CONTRAST] = CONTRAST_SPREAD
+        prior.deviation[:, RADIUS] = RADIUS_SPREAD
         noise = smoothed_noise(fit.residual)
         fit = fit_profiles(profiles, fit.parameters, prior, noise, 3)
         sound = is_sound(profiles, fit, radius, noise)

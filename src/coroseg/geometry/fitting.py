@@ -31,8 +31,9 @@ RADIUS_RATIO, RADIUS_PX = 2.5, 1.0
 
 UNLIKE, UNLIKE_DIP, THICK_PX = 1.8, 0.05, 4.0
 
-MOST_ERROR_PX = 1.0
-"""A diameter that is known less well than a mask's is none."""
+MOST_ERROR_PX, MOST_ERROR = 1.0, 0.125
+"""A diameter is less certain than a mask's if its standard deviation is more than both: 1 px, and
+an eighth of it."""
 
 
 def fit_alone(
@@ -87,10 +88,11 @@ def is_sound(profiles: Profiles, fit: Fit, radius: Array, noise: Array) -> Marks
     dip = contrast * deepest_chord(fitted, blur)
     beside = np.abs(profiles.offset - fit.parameters[:, [CENTRE]]) > (fitted + blur)[:, None]
     background = (profiles.weight * beside).sum(axis=1)
+    error, width = fit.deviation[:, RADIUS], 2 * np.maximum(fitted, radius)
     return np.asarray(
         (background > LEAST_BACKGROUND)
         & (dip > FAINTEST)
-        & (2 * np.maximum(fitted, radius) * fit.deviation[:, RADIUS] < MOST_ERROR_PX)
+        & ((width * error < MOST_ERROR_PX) | (error < MOST_ERROR))
         & (fit.residual < np.maximum(MISFIT_DIP * dip, MISFIT_NOISE * noise))
         & (np.abs(fit.parameters[:, CENTRE]) < DRIFT_RADII * radius + DRIFT_PX)
         & (fitted < RADIUS_RATIO * radius + RADIUS_PX)

@@ -7,7 +7,7 @@ import numpy as np
 from coroseg.geometry.reference import reference_diameter
 from coroseg.geometry.tree import Centreline, Diameters, Marks, Values
 
-WIDER = 1.15
+WIDER = 1.1
 """A vessel that is wider than its reference by more may be two."""
 
 NEAR_JUNCTION = 2.0

@@ -33,7 +33,8 @@ UNEVEN = 0.06
 """Of the diameter: a healthy lumen's roughness, and the least noise of a diameter."""
 
 LEAST_SHARE = 0.2
-"""Of the typical diameter: in thinner parts the unevenness falls no further."""
+"""Of the typical diameter: in thinner parts the unevenness falls no further, and the reference
+only to the narrowest diameter."""
 
 MOST_NODES = 150
 QUANTILE, QUANTILE_ROUNDS = 0.75, 2
@@ -49,8 +50,9 @@ SETTLED = 1e-3
 
 @dataclass(frozen=True)
 class _Model:
-    """Diameter = `basis` (nodes, terms) @ coefficients from 0 to `most` (terms,)."""
+    """Diameter = `least` + `basis` (nodes, terms) @ coefficients from 0 to `most` (terms,)."""
 
+    least: float
     basis: Values
     most: Values
     penalty: Values
@@ -59,8 +61,8 @@ class _Model:
 def reference_diameter(centreline: Centreline, diameters: Diameters) -> Values:
     """Return the healthy diameter at every point of a branch, in px, (n,).
 
-    It never grows outward, tapers by at most 0.03 px a px, and steps down only at junctions. It is
-    nan throughout where no diameter is known.
+    It never grows outward, tapers by at most 0.03 px a px, steps down only at junctions, and stays
+    above 0. It is nan throughout where no diameter is known.
     """
     arc, px = centreline.arc_px, diameters.px
     known = np.isfinite(px)
@@ -71,11 +73,12 @@ def reference_diameter(centreline: Centreline, diameters: Diameters) -> Values:
     value = px[nodes]
     error = value * (1 - diameters.confidence[nodes]) / 2
     typical = float(np.quantile(value, QUANTILE))
-    model = _model(arc, centreline.junction, typical)
-    return model.basis @ _robust_fit(model, nodes, value, error, typical)
+    least = min(LEAST_SHARE * typical, float(value.min()))
+    model = _model(arc, centreline.junction, typical, least)
+    return model.least + model.basis @ _robust_fit(model, nodes, value, error, typical)
 
 
-def _model(arc: Values, junction: Marks, typical: float) -> _Model:
+def _model(arc: Values, junction: Marks, typical: float, least: float) -> _Model:
     """Return the terms: the diameter at the end, tapers and steps that are added before it."""
     length = float(arc[-1])
     tapers = int(np.clip(round(length / (TAPER_DIAMETERS * typical)), 1, MOST_TAPERS))
@@ -90,7 +93,7 @@ def _model(arc: Values, junction: Marks, typical: float) -> _Model:
     for one in range(1, tapers):
         penalty[one : one + 2, one : one + 2] += ALIKE * np.array([[1, -1], [-1, 1]])
     most = np.array([np.inf, *(limit for *_, limit in falls)])
-    return _Model(np.stack(terms, axis=1), most, penalty)
+    return _Model(least, np.stack(terms, axis=1), most, penalty)
 
 
 def _fall(arc: Values, start: float, end: float) -> Values:
@@ -114,21 +117,22 @@ def _robust_fit(
     What is far off is judged relative to the fit: a vessel is uneven in proportion to its width.
     """
     basis = model.basis[nodes]
-    fit = _bounded_fit(basis, value, np.ones(len(value)), model)
+    above = value - model.least
+    fit = _bounded_fit(basis, above, np.ones(len(value)), model)
     for round_ in range(QUANTILE_ROUNDS + AROUND_ROUNDS):
-        healthy = np.maximum(basis @ fit, LEAST_SHARE * typical)
+        healthy = np.maximum(model.least + basis @ fit, LEAST_SHARE * typical)
         off = (value - healthy) / healthy
         if round_ < QUANTILE_ROUNDS:
             side = np.where(off > 0, QUANTILE, 1 - QUANTILE)
             trust = side / np.maximum(np.abs(off) / UNEVEN, 1)
         else:
-            above = off[off > 0]
-            # What lies above the fit is healthy: 1.5 times its median is a Gaussian's deviation.
-            spread = 1.5 * float(np.sort(above)[len(above) // 2]) if len(above) else 0.0
+            wider = off[off > 0]
+            # What is wider than the fit is healthy: 1.5 times its median is a Gaussian's deviation.
+            spread = 1.5 * float(np.sort(wider)[len(wider) // 2]) if len(wider) else 0.0
             spread = min(max(spread, UNEVEN), MOST_SPREAD * UNEVEN)
             trust = np.maximum(1 - (off / (AROUND * spread)) ** 2, 0.0) ** 2
         precision = typical**2 * UNEVEN**2 / (error**2 + (UNEVEN * healthy) ** 2)
-        before, fit = fit, _bounded_fit(basis, value, trust * precision, model)
+        before, fit = fit, _bounded_fit(basis, above, trust * precision, model)
         if round_ > QUANTILE_ROUNDS and np.abs(fit - before).max() < SETTLED * typical:
             break
     return fit
