@@ -41,6 +41,7 @@ SPACING_MM = (0.15, 0.35)
 LESIONS, MOST_LESIONS = (0.1, 0.9), 3
 SIDE = 512
 WIDE_MM = 1.5
+NEAR_MM = 0.7
 GRADED = (0.3, 0.9)
 TIGHT, TRUE_LESION = 0.5, 0.2
 """What counts as a tight lesion; a narrowing over a true one of at least 20 % is no false one."""
@@ -69,6 +70,7 @@ class Pool:
             )
             for name in (
                 "width_px", "measured_px", "diameter_3d_mm", "length_px", "found", "overlapped",
+                "gap_px",
             )
         }  # fmt: skip
 
@@ -106,6 +108,8 @@ def main() -> None:
             pool.spacings_mm.append(mm)
             pool.cnrs.append(CNRS[number % len(CNRS)])
     print(table(pools, options.count, options.seed))
+    for name, pool in pools.items():
+        print(f"\n{where_from(name, pool)}")
     if options.plots:
         draw_bland_altman(pools, options.plots)
 
@@ -150,16 +154,43 @@ def table(pools: dict[str, Pool], count: int, seed: int) -> str:
     return "\n".join(lines)
 
 
+def where_from(name: str, pool: Pool) -> str:
+    """Return as Markdown where the diameters' squared error comes from, of 1.5 mm and more."""
+    pairs = pool.pairs()
+    wide = pairs["width_px"] >= WIDE_MM
+    error = pairs["measured_px"] - pairs["width_px"]
+    over, gap_mm = pairs["overlapped"] > 0, pairs["gap_px"]
+    places = {
+        "another vessel lies over the axis": over,
+        "another lumen touches, or the own begins": ~over & (gap_mm <= 0),
+        f"another lumen within {NEAR_MM} mm": ~over & (gap_mm > 0) & (gap_mm <= NEAR_MM),
+        "clear of others": ~over & (gap_mm > NEAR_MM),
+    }
+    lines = [
+        f"| {name} | points (%) | not measured (%) | bias / SD (mm) | squared error (%) |",
+        "|---|---|---|---|---|",
+    ]
+    for place, here in places.items():
+        these = error[wide & here]
+        points, missing = 100 * len(these) / wide.sum(), 100 * np.isnan(these).mean()
+        squared = 100 * np.nansum(these**2) / np.nansum(error[wide] ** 2)
+        lines.append(f"| {place} | {points:.0f} | {missing:.0f} | {_bias(these)} | {squared:.0f} |")
+    return "\n".join(lines)
+
+
 def _results(pool: Pool, false_a_frame: float) -> dict[str, str]:
     pairs = pool.pairs()
+    wide = pairs["width_px"] >= WIDE_MM
     centreline = np.concatenate([agreement.centreline_px for agreement in pool.agreements])
     stray = sum(agreement.stray for agreement in pool.agreements)
     results = {
         "centreline, mean distance (px)": f"{centreline.mean():.2f}",
         "centreline points in no lumen (%)": f"{100 * stray / (stray + len(centreline)):.1f}",
         "branches found, by length": _share(pairs["length_px"], pairs["found"] > 0),
+        f"the same where >= {WIDE_MM} mm": _share(
+            pairs["length_px"][wide], pairs["found"][wide] > 0
+        ),
     }
-    wide = pairs["width_px"] >= WIDE_MM
     results |= _diameters(f"diameter where >= {WIDE_MM} mm", pairs, wide)
     results |= _diameters("the same, no overlap", pairs, wide & (pairs["overlapped"] == 0))
     results |= _diameters("diameter below it", pairs, ~wide)

@@ -89,6 +89,15 @@ def test_a_vessel_hidden_in_a_wider_one_is_found_but_not_measured() -> None:
     assert np.isnan(pairs.measured_px[81:]).all()
 
 
+def test_the_gap_to_the_next_vessel_is_from_wall_to_wall() -> None:
+    beside = np.add(ALONG_X, (0, 9))
+    truth = truth_of(true_branch("wide", ALONG_X, 12.0), true_branch("thin", beside, 7.0))
+    pairs = compare(VesselTree((), None), truth).pairs
+    np.testing.assert_allclose(pairs.gap_px, 9 - (12 + 7) / 2)
+    alone = compare(VesselTree((), None), truth_of(true_branch("a", ALONG_X))).pairs
+    assert np.isinf(alone.gap_px).all()
+
+
 def test_what_shows_no_contrast_is_not_asked_for() -> None:
     branch = true_branch("a", ALONG_X)
     branch.visible[40:] = False

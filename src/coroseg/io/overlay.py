@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from coroseg.angiogram import Frame
 from coroseg.geometry.tree import Points, Stenosis, VesselTree
+from coroseg.io.labels import Ring, place_labels
 from coroseg.segmentation.contours import Contour
 
 COLOUR = (255, 176, 0)
@@ -42,8 +43,12 @@ def draw_overlay(
         lines = [branch.centreline.points for branch in tree.branches]
         _lines(picture, lines, CENTRELINE, width, closed=False)
         points = {branch.centreline.number: branch.centreline.points for branch in tree.branches}
-        for number, lesion in reversed(list(enumerate(tree.lesions, start=1))):
-            _mark(picture, points[lesion.branch], lesion, number, width)
+        places = [points[lesion.branch][lesion.minimum] for lesion in tree.lesions]
+        rings = [
+            Ring(float(x), float(y), ring_radius(lesion))
+            for (x, y), lesion in zip(places, tree.lesions, strict=True)
+        ]
+        _mark(picture, rings, [lesion.diameter_stenosis for lesion in tree.lesions], width)
     return picture
 
 
@@ -74,24 +79,23 @@ def _lines(
 
 
 def _mark(
-    picture: NDArray[np.uint8], points: Points, lesion: Stenosis, number: int, width: int
+    picture: NDArray[np.uint8], rings: Sequence[Ring], stenoses: Sequence[float], width: int
 ) -> None:
-    """Draw the ring and its label, white on black: seen on any gray."""
-    x, y = points[lesion.minimum]
-    radius, unit = ring_radius(lesion), 2**SUBPIXEL_BITS
-    centre = (round(x * unit), round(y * unit))
-    for colour, thickness in ((_BLACK, 3 * width), (_WHITE, width)):
-        cv2.circle(
-            picture, centre, round(radius * unit), colour, thickness, cv2.LINE_AA, SUBPIXEL_BITS
-        )
-    label = f"{number}: {100 * lesion.diameter_stenosis:.0f} %"
+    """Draw the rings and their labels, white on black: seen on any gray."""
+    for ring in rings:
+        centre = (round(ring.x * 2**SUBPIXEL_BITS), round(ring.y * 2**SUBPIXEL_BITS))
+        radius = round(ring.radius * 2**SUBPIXEL_BITS)
+        for colour, thickness in ((_BLACK, 3 * width), (_WHITE, width)):
+            cv2.circle(picture, centre, radius, colour, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
     font, size, gap = cv2.FONT_HERSHEY_SIMPLEX, 0.45 * width, 3 * width
-    (wide, high), below = cv2.getTextSize(label, font, size, width)
-    left = x + radius + 2 * gap
-    if left + wide + gap >= picture.shape[1]:
-        left = max(gap, x - radius - 2 * gap - wide)
-    base = min(max(y + high / 2, high + gap), picture.shape[0] - below - 1)
-    at, end = (round(left), round(base)), (round(left) + wide, round(base))
-    box = (at[0] - gap, at[1] - high - gap), (end[0] + gap, end[1] + below)
-    cv2.rectangle(picture, *box, _BLACK, cv2.FILLED)
-    cv2.putText(picture, label, at, font, size, _WHITE, width, cv2.LINE_AA)
+    labels = [f"{number}: {100 * share:.0f} %" for number, share in enumerate(stenoses, start=1)]
+    texts = [cv2.getTextSize(label, font, size, width) for label in labels]
+    boxes = [(wide + 2 * gap, high + below + gap) for (wide, high), below in texts]
+    rows, columns = picture.shape[:2]
+    for label, (_, below), box in zip(
+        labels, texts, place_labels(rings, boxes, columns, rows), strict=True
+    ):
+        corners = (round(box.left), round(box.top)), (round(box.right), round(box.bottom))
+        cv2.rectangle(picture, *corners, _BLACK, cv2.FILLED)
+        at = (corners[0][0] + gap, corners[1][1] - below)
+        cv2.putText(picture, label, at, font, size, _WHITE, width, cv2.LINE_AA)

@@ -30,7 +30,8 @@ _FINER = 8
 class Pairs:
     """True points with contrast in the field, and what was measured there (nan where nothing).
 
-    `length_px` is the length of vessel that a point stands for. Widths are in pixels.
+    `length_px` is the length of vessel that a point stands for, `gap_px` the distance from its wall
+    to that of the nearest other branch, negative where they overlap. Widths are in pixels.
     """
 
     width_px: Array
@@ -39,6 +40,7 @@ class Pairs:
     length_px: Array
     found: Mask
     overlapped: Mask
+    gap_px: Array
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,20 @@ def _pairs(branches: Sequence[BranchTruth], matches: Sequence[_Match]) -> Pairs:
         length_px=visible([_lengths(branch.points) for branch in branches]),
         found=visible([match.found for match in matches]).astype(np.bool_),
         overlapped=visible([branch.overlapped for branch in branches]).astype(np.bool_),
+        gap_px=visible([_gaps(branch, branches) for branch in branches]),
     )
+
+
+def _gaps(one: BranchTruth, branches: Sequence[BranchTruth]) -> Array:
+    """Return the distance from its wall to the nearest other branch's; inf if it is alone."""
+    gaps = np.full(len(one.points), np.inf)
+    for other in branches:
+        if other is one or not other.visible.any():
+            continue
+        distance, nearest = cKDTree(other.points[other.visible]).query(one.points)
+        radii = (one.width_px + other.width_px[other.visible][nearest]) / 2
+        gaps = np.minimum(gaps, distance - radii)
+    return gaps
 
 
 def _lengths(points: Array) -> Array:

@@ -1,0 +1,46 @@
+"""Labels beside rings: none leaves the picture, and none covers another while there is room."""
+
+from itertools import combinations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coroseg.io.labels import CLEAR_PX, Box, Ring, place_labels
+
+WIDTH, HEIGHT = 512.0, 400.0
+RINGS = st.lists(
+    st.builds(Ring, st.floats(0, WIDTH), st.floats(0, HEIGHT), st.floats(7, 30)), max_size=8
+)
+
+
+@given(RINGS)
+def test_labels_stay_inside(rings: list[Ring]) -> None:
+    for box in place_labels(rings, [(60.0, 16.0)] * len(rings), WIDTH, HEIGHT):
+        assert box.left >= 0
+        assert box.top >= 0
+        assert box.right <= WIDTH
+        assert box.bottom <= HEIGHT
+
+
+@given(st.lists(st.tuples(st.floats(200, 300), st.floats(150, 250)), max_size=4))
+def test_labels_of_rings_close_together_cover_neither_each_other_nor_a_ring(
+    places: list[tuple[float, float]],
+) -> None:
+    rings = [Ring(x, y, 10.0) for x, y in places]
+    boxes = place_labels(rings, [(60.0, 16.0)] * len(rings), WIDTH, HEIGHT)
+    assert not any(one.meets(other) for one, other in combinations(boxes, 2))
+    around = [Box(r.x - r.radius, r.y - r.radius, r.x + r.radius, r.y + r.radius) for r in rings]
+    assert not any(box.meets(ring) for box in boxes for ring in around)
+
+
+def test_alone_a_label_stands_at_the_right_and_at_the_border_at_the_left() -> None:
+    middle, border = (
+        place_labels([Ring(x, 200, 10)], [(60.0, 16.0)], WIDTH, HEIGHT)[0] for x in (100, 480)
+    )
+    assert middle == Box(110 + CLEAR_PX, 192, 170 + CLEAR_PX, 208)
+    assert border == Box(410 - CLEAR_PX, 192, 470 - CLEAR_PX, 208)
+
+
+def test_without_room_it_stands_inside_all_the_same() -> None:
+    (box,) = place_labels([Ring(20, 20, 18)], [(38.0, 16.0)], 40, 40)
+    assert box == Box(2, 12, 40, 28)
