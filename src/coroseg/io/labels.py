@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from coroseg.geometry.tree import Points
+
 CLEAR_PX = 4.0
 """A label keeps so far from its ring."""
 
-RINGS_OUT = 6
+RINGS_OUT = 4
 """Places are tried up to so many of the label's heights further out."""
 
 
@@ -39,28 +41,39 @@ class Box:
             and other.top < self.bottom
         )
 
+    def count(self, points: Points) -> int:
+        """Return how many of the points (n, 2) are inside."""
+        low, high = (self.left, self.top), (self.right, self.bottom)
+        return int(((points >= low) & (points <= high)).all(axis=1).sum())
+
 
 def place_labels(
-    rings: Sequence[Ring], sizes: Sequence[tuple[float, float]], width: float, height: float
+    rings: Sequence[Ring],
+    sizes: Sequence[tuple[float, float]],
+    picture: tuple[float, float],
+    lines: Points,
 ) -> list[Box]:
     """Return a place for each ring's label of the size (wide, high), the first ring's first.
 
-    It is the nearest, beginning at the right, inside the picture (`width` x `height`), that covers
-    no ring and no earlier label; if there is none, the right side, moved into the picture.
+    It lies inside the `picture` (its width and height) and covers no ring, no earlier label and as
+    few as can be of the points (x, y) of `lines`; the nearest such place, beginning at the right.
+    If there is none, the right side, moved into the picture.
     """
+    width, height = picture
     taken = [Box(r.x - r.radius, r.y - r.radius, r.x + r.radius, r.y + r.radius) for r in rings]
     placed = []
     for ring, (wide, high) in zip(rings, sizes, strict=True):
         places = list(_places(ring, wide, high))
-        free = (
+        free = [
             box
             for box in places
             if min(box.left, box.top) >= 0
             and box.right <= width
             and box.bottom <= height
             and not any(box.meets(other) for other in taken)
-        )
-        box = next(free, None) or _moved_inside(places[0], width, height)
+        ]
+        best = min(free, key=lambda box: box.count(lines), default=None)
+        box = best or _moved_inside(places[0], width, height)
         taken.append(box)
         placed.append(box)
     return placed

@@ -48,7 +48,8 @@ def draw_overlay(
             Ring(float(x), float(y), ring_radius(lesion))
             for (x, y), lesion in zip(places, tree.lesions, strict=True)
         ]
-        _mark(picture, rings, [lesion.diameter_stenosis for lesion in tree.lesions], width)
+        stenoses = [lesion.diameter_stenosis for lesion in tree.lesions]
+        _mark(picture, rings, stenoses, np.concatenate([np.empty((0, 2)), *lines]), width)
     return picture
 
 
@@ -79,9 +80,13 @@ def _lines(
 
 
 def _mark(
-    picture: NDArray[np.uint8], rings: Sequence[Ring], stenoses: Sequence[float], width: int
+    picture: NDArray[np.uint8],
+    rings: Sequence[Ring],
+    stenoses: Sequence[float],
+    lines: Points,
+    width: int,
 ) -> None:
-    """Draw the rings and their labels, white on black: seen on any gray."""
+    """Draw the rings and their labels, white on black, seen on any gray; beside the `lines`."""
     for ring in rings:
         centre = (round(ring.x * 2**SUBPIXEL_BITS), round(ring.y * 2**SUBPIXEL_BITS))
         radius = round(ring.radius * 2**SUBPIXEL_BITS)
@@ -92,9 +97,8 @@ def _mark(
     texts = [cv2.getTextSize(label, font, size, width) for label in labels]
     boxes = [(wide + 2 * gap, high + below + gap) for (wide, high), below in texts]
     rows, columns = picture.shape[:2]
-    for label, (_, below), box in zip(
-        labels, texts, place_labels(rings, boxes, columns, rows), strict=True
-    ):
+    places = place_labels(rings, boxes, (columns, rows), lines)
+    for label, (_, below), box in zip(labels, texts, places, strict=True):
         corners = (round(box.left), round(box.top)), (round(box.right), round(box.bottom))
         cv2.rectangle(picture, *corners, _BLACK, cv2.FILLED)
         at = (corners[0][0] + gap, corners[1][1] - below)
