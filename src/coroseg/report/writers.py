@@ -105,7 +105,7 @@ _HTML: Final = """\
 <thead><tr>{% for title in table.header %}<th>{{ title }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for row in table.rows %}
-<tr>{% for cell in row %}<td>{% for line in cell.text.splitlines() -%}
+<tr>{% for cell in row %}<td{% if "\n" in cell.text %} class="lines"{% endif %}>{% for line in cell.text.splitlines() -%}
 {% if not loop.first %}<br>{% endif -%}
 {% if loop.first and cell.bold %}<strong>{{ line }}</strong>{% else %}{{ line }}{% endif -%}
 {% endfor %}</td>{% endfor %}</tr>
