@@ -91,10 +91,21 @@ def test_latex_is_balanced_and_has_its_columns() -> None:
     assert depth == 0
     assert text.count("$") - text.count(r"\$") == 2 * (text.count(r"$\pm$") + text.count("$-$"))
     body = text[text.index(r"\midrule") : text.index(r"\bottomrule")].splitlines()[1:]
-    assert len(body) == 2
-    for row in body:
+    rows, spaces = body[::2], body[1::2]
+    assert len(rows) == 2
+    assert spaces == [r"\addlinespace"] * 2  # both rows have two lines
+    for row in rows:
         assert len(re.findall(r"(?<!\\)&", row)) == 2
         assert row.endswith(r" \\")
+
+
+def test_latex_numbers_its_tables_itself_and_turns_wide_ones() -> None:
+    wide = Table("Table 2. Scores", ("column",) * 9, ((Cell("1"),) * 9,))
+    text = to_latex(wide, "t")
+    assert r"\caption{Scores}" in text
+    assert text.count("{sidewaystable}") == 2
+    assert "addlinespace" not in text
+    assert "sidewaystable" not in to_latex(TABLE, "t")
 
 
 def test_latex_escapes_every_special_sign() -> None:

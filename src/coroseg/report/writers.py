@@ -3,10 +3,13 @@
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isnan
 from typing import Final
+
+WIDE_COLUMNS: Final = 8
+"""A LaTeX table of more columns is turned by 90 degrees."""
 
 
 @dataclass(frozen=True)
@@ -70,25 +73,36 @@ def to_csv(table: Table) -> str:
 
 
 def to_latex(table: Table, label: str) -> str:
-    r"""Return the table as LaTeX, `\ref{tab:label}`; a document needs booktabs and graphicx."""
+    r"""Return the table as LaTeX, `\ref{tab:label}`; it needs booktabs, graphicx and rotating.
+
+    LaTeX numbers it, so that a number in the title is left out. A wide one stands on its side.
+    """
+    float_ = "sidewaystable" if len(table.header) > WIDE_COLUMNS else "table"
+    title = re.sub(r"^Table \d+\. ", "", table.title)
     lines = [
-        r"% \usepackage{booktabs,graphicx}",
-        r"\begin{table}",
+        r"% \usepackage{booktabs,graphicx,rotating}",
+        rf"\begin{{{float_}}}",
         r"\centering",
-        rf"\caption{{{_latex(table.title)}}}",
+        rf"\caption{{{_latex(title)}}}",
         rf"\label{{tab:{label}}}",
         r"\resizebox{\textwidth}{!}{%",
         rf"\begin{{tabular}}{{{'l' * len(table.header)}}}",
         r"\toprule",
         _latex_row([_latex(title) for title in table.header]),
         r"\midrule",
-        *(_latex_row([_latex_cell(cell) for cell in row]) for row in table.rows),
+        *(_latex_row([_latex_cell(cell) for cell in row]) + _space(row) for row in table.rows),
         r"\bottomrule",
         r"\end{tabular}}",
-        *(rf"\par\smallskip\footnotesize {_latex(note)}" for note in table.notes),
-        r"\end{table}",
+        r"\raggedright\footnotesize",
+        *(rf"\par\smallskip {_latex(note)}" for note in table.notes),
+        rf"\end{{{float_}}}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _space(row: Sequence[Cell]) -> str:
+    """Return what keeps a row of several lines apart from the next."""
+    return "\n\\addlinespace" if any("\n" in cell.text for cell in row) else ""
 
 
 def to_html(table: Table) -> str:
@@ -105,7 +119,8 @@ _HTML: Final = """\
 <thead><tr>{% for title in table.header %}<th>{{ title }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for row in table.rows %}
-<tr>{% for cell in row %}<td{% if "\n" in cell.text %} class="lines"{% endif %}>{% for line in cell.text.splitlines() -%}
+<tr>{% for cell in row %}<td{% if "\n" in cell.text %} class="lines"{% endif %}>
+{%- for line in cell.text.splitlines() -%}
 {% if not loop.first %}<br>{% endif -%}
 {% if loop.first and cell.bold %}<strong>{{ line }}</strong>{% else %}{{ line }}{% endif -%}
 {% endfor %}</td>{% endfor %}</tr>
