@@ -5,6 +5,7 @@ The image is seen from the detector's side: at 0/0 the patient's left is on its 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -25,6 +26,7 @@ class Projection:
     slant: Array
 
 
+@lru_cache(maxsize=16)
 def camera_axes(view: View) -> tuple[Array, Array, Array]:
     """Return the unit vectors of image x, of image y, and from the isocentre to the detector.
 
@@ -40,7 +42,10 @@ def camera_axes(view: View) -> tuple[Array, Array, Array]:
             np.sin(secondary),
         ]
     )
-    return right, np.cross(right, detector), detector
+    axes = right, np.cross(right, detector), detector
+    for axis in axes:
+        axis.flags.writeable = False
+    return axes
 
 
 def project(points_mm: Array, view: View) -> Projection:

@@ -39,7 +39,8 @@ def frame_truth(  # noqa: PLR0917
     """
     vessels = anatomy.vessels
     sections, amount = join(vessels), np.concatenate(contrast)
-    seen, healthy = see(sections, view), see(join(_healthy(vessels)), view)
+    seen = see(sections, view)
+    widths_px = width_px(seen, sections.vessel)
     pixel = np.rint(seen.place.points).astype(np.intp)
     in_image = ((pixel >= 0) & (pixel < view.size)).all(axis=1)
     column, row = np.clip(pixel, 0, view.size - 1).T
@@ -49,8 +50,8 @@ def frame_truth(  # noqa: PLR0917
         vessels,
         {
             "points": seen.place.points,
-            "width_px": width_px(seen, sections.vessel),
-            "healthy_width_px": width_px(healthy, sections.vessel),
+            "width_px": widths_px,
+            "healthy_width_px": _healthy_widths_px(vessels, view, widths_px),
             "diameter_3d_mm": np.concatenate([v.half_axes_mm.sum(axis=1) for v in vessels]),
             "contrast": amount,
             "along_view": np.abs(dot(sections.direction, seen.place.ray)),
@@ -72,12 +73,26 @@ def frame_truth(  # noqa: PLR0917
     )
 
 
-def _healthy(vessels: Sequence[Vessel]) -> list[Vessel]:
-    """Return the vessels round and without lesions."""
-    return [
-        replace(vessel, half_axes_mm=np.column_stack([vessel.healthy_radius_mm] * 2))
-        for vessel in vessels
+def _healthy_widths_px(vessels: Sequence[Vessel], view: View, widths_px: Array) -> Array:
+    """Return the widths (n,) that all points would have without lesions; `widths_px` with them."""
+    round_ = [np.column_stack([vessel.healthy_radius_mm] * 2) for vessel in vessels]
+    diseased = [
+        not np.array_equal(vessel.half_axes_mm, half_axes_mm)
+        for vessel, half_axes_mm in zip(vessels, round_, strict=True)
     ]
+    if not any(diseased):
+        return widths_px
+    sections = join(
+        [
+            replace(vessel, half_axes_mm=half_axes_mm)
+            for vessel, half_axes_mm, has_lesion in zip(vessels, round_, diseased, strict=True)
+            if has_lesion
+        ]
+    )
+    healthy_px = widths_px.copy()
+    changed = np.repeat(diseased, [len(vessel.points_mm) for vessel in vessels])
+    healthy_px[changed] = width_px(see(sections, view), sections.vessel)
+    return healthy_px
 
 
 def _leave_out_shared(covering: Mask, sections: Sections, vessels: Sequence[Vessel]) -> None:
