@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from coroseg.angiogram import Frame
 from coroseg.errors import SpacingError
+from coroseg.geometry.distance import distance_inside
 from coroseg.geometry.shaft import entry_and_tip, exposed_field, shaft_candidates
 from coroseg.geometry.tree import Points
 from coroseg.geometry.tube import Tube, measure_tube
@@ -138,7 +138,7 @@ def _found(image: Frame, french: float, mask: Mask | None, widest: float, narrow
     """Return the tube that is the catheter's shaft without doubt."""
     rows, columns = image.shape
     vessels = np.zeros(image.shape, dtype=bool) if mask is None else mask
-    away = np.asarray(cv2.distanceTransform((~vessels).view(np.uint8), cv2.DIST_L2, 5), np.float32)
+    away = distance_inside(~vessels)
     field = exposed_field(image)
     top = LOWEST_ENTRY * rows
     tubes: list[Tube] = []

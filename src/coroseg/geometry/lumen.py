@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from coroseg.geometry.distance import distance_inside
 from coroseg.geometry.tree import Points, Values
 from coroseg.metrics import Mask
 
@@ -45,7 +46,7 @@ class Lumen:
         """Return the lumen of a mask."""
         filled = fill_noise(mask)
         # Without any pixel outside there is no distance: half the image's width stands for it.
-        radius = np.minimum(_distance(filled) - np.float32(0.5), min(mask.shape) / 2)
+        radius = np.minimum(distance_inside(filled) - np.float32(0.5), min(mask.shape) / 2)
         return cls(filled, filled.astype(np.float32), np.maximum(radius, 0.5, dtype=np.float32))
 
     def radius_at(self, points: Points) -> Values:
@@ -101,13 +102,6 @@ def _to_wall(profile: NDArray[Any], reach: Values) -> Values:
         wall = (after - 1 + (inner - 1 / 2) / (inner - outer)) * STEP
     wall = np.where(profile[:, 0] < 1 / 2, 0.0, wall)
     return np.where((outer < 0) | (outer >= 1 / 2) | (wall > reach), np.nan, wall)
-
-
-def _distance(mask: Mask) -> NDArray[np.float32]:
-    """Return the distance of each pixel of the mask to the nearest one outside."""
-    return np.asarray(
-        cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    )
 
 
 def _sampled(image: NDArray[np.float32], points: Points) -> Values:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from coroseg.angiogram import Frame
+from coroseg.geometry.distance import distance_inside
 from coroseg.geometry.tree import Points
 from coroseg.metrics import Mask
 
@@ -124,8 +125,7 @@ def _way_out(line: Points, field: Mask) -> float:
 
 def _distance_inside(field: Mask) -> Map:
     """Return how far each pixel is from what lies outside the field or the image."""
-    padded = np.pad(field.view(np.uint8), 1)
-    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1])
+    return distance_inside(np.pad(field, 1))[1:-1, 1:-1]
 
 
 def exposed_field(image: Frame) -> Mask:
