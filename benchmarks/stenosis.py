@@ -22,6 +22,7 @@ from rich.progress import track
 from coroseg.angiogram import Frame
 from coroseg.datasets.arcade import draw_mask
 from coroseg.datasets.content import read_image
+from coroseg.geometry.distance import distance_inside
 from coroseg.geometry.measure import measure_mask
 from coroseg.geometry.tree import Stenosis, VesselTree
 from coroseg.io.sources import natural_key
@@ -96,10 +97,7 @@ def judge(path: Path, stretches: list[NDArray[np.bool_]], predictor: Predictor) 
     """Return the image with what is measured in its predicted vessels."""
     image = read_image(path)
     tree = measure_mask(binarize(predictor.predict(image[None])[0]).mask, image, None)
-    distances = [
-        cv2.distanceTransform((~stretch).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        for stretch in stretches
-    ]
+    distances = [distance_inside(~stretch) for stretch in stretches]
     far = {}
     for stenosis in tree.stenoses:
         x, y = np.rint(tree.place(stenosis)).astype(int)

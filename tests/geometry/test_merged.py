@@ -22,12 +22,12 @@ def widened(first: int, last: int, times: float) -> Values:
     return px
 
 
-@pytest.mark.parametrize("times", [1.1, 1.5, 3.0])
+@pytest.mark.parametrize("times", [1.05, 1.15, 1.5, 3.0])
 def test_what_is_wider_from_a_junction_on_is_two_vessels(times: float) -> None:
     line, diameters = branch(widened(160, 210, times), slice(150, 160))
     found, _ = without_merged(line, diameters)
     merged = np.zeros(300, dtype=bool)
-    merged[160:210] = times > 1.15
+    merged[160:210] = times > 1.1
     np.testing.assert_array_equal(np.isnan(found.px), merged | line.junction)
     assert not found.from_edge[merged].any()
     assert not found.confidence[merged].any()

@@ -85,8 +85,10 @@ def test_centrelines_and_the_rings_of_counted_lesions_are_drawn() -> None:
     assert drawn[ring].all()
     bright = (picture > 200).all(axis=2)
     assert bright[ring].any()
-    flagged = np.hypot(*(np.indices((64, 96)) - np.array([[[42]], [[70]]])))
-    assert not drawn[np.abs(flagged - 7) < 0.5].all()
+    flagged = tree.branches[2].stenoses[0]
+    x, y = tree.place(flagged)
+    around = np.hypot(*(np.indices((64, 96)) - np.array([[[y]], [[x]]])))
+    assert not drawn[np.abs(around - ring_radius(flagged)) < 0.5].all()
 
 
 def test_marks_at_the_border_stay_in_the_picture() -> None:

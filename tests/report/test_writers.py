@@ -129,6 +129,7 @@ def test_html_is_well_formed_and_escaped(tag: str) -> None:
     assert [text for where, text in texts if where == "strong"] == ["3.0", "0.95"]
     assert [text for where, text in texts if where == "th"] == list(TABLE.header)
     assert [text for where, text in texts if where == "li"] == list(TABLE.notes)
+    assert to_html(TABLE).count('<td class="lines">') == 2  # those of more than one
     assert ("td", "[0.8, 1.0]") in texts
 
 

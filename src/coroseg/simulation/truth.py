@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -75,20 +76,17 @@ def frame_truth(  # noqa: PLR0917
 
 def _healthy_widths_px(vessels: Sequence[Vessel], view: View, widths_px: Array) -> Array:
     """Return the widths (n,) that all points would have without lesions; `widths_px` with them."""
-    round_ = [np.column_stack([vessel.healthy_radius_mm] * 2) for vessel in vessels]
+    healthy = [
+        replace(vessel, half_axes_mm=np.column_stack([vessel.healthy_radius_mm] * 2))
+        for vessel in vessels
+    ]
     diseased = [
-        not np.array_equal(vessel.half_axes_mm, half_axes_mm)
-        for vessel, half_axes_mm in zip(vessels, round_, strict=True)
+        not np.array_equal(one.half_axes_mm, other.half_axes_mm)
+        for one, other in zip(vessels, healthy, strict=True)
     ]
     if not any(diseased):
         return widths_px
-    sections = join(
-        [
-            replace(vessel, half_axes_mm=half_axes_mm)
-            for vessel, half_axes_mm, has_lesion in zip(vessels, round_, diseased, strict=True)
-            if has_lesion
-        ]
-    )
+    sections = join(list(compress(healthy, diseased)))
     healthy_px = widths_px.copy()
     changed = np.repeat(diseased, [len(vessel.points_mm) for vessel in vessels])
     healthy_px[changed] = width_px(see(sections, view), sections.vessel)
