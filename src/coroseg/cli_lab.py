@@ -107,7 +107,7 @@ def export(checkpoint: Path, /, *averaged_with: Path, out: Path, size: int | Non
         Checkpoint of `coroseg train`.
     averaged_with
         More checkpoints, of runs that began with the same weights: all are averaged, and one named
-        twice counts double.
+        twice counts double. The images that the first was trained on are read again.
     out
         ONNX file.
     size

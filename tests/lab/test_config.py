@@ -154,7 +154,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert config.data.train[0].manifest == folder / "lists" / "a.csv"
     assert config.data.validation[0].manifest == Path("/data/b.csv")
     assert config.model.encoder_weights == str(folder / "weights" / "a.pth")
-    assert config.start == folder / "../old/best.ckpt"
+    assert config.start == (folder / "../old/best.ckpt",)
 
 
 @pytest.mark.parametrize("weights", ["none", "imagenet"])
@@ -162,7 +162,7 @@ def test_the_words_for_weights_are_no_paths(weights: str, tmp_path: Path) -> Non
     (tmp_path / "run.toml").write_text(MINIMAL.replace('"none"', f'"{weights}"'))
     config = read_config(tmp_path / "run.toml")
     assert config.model.encoder_weights == weights
-    assert config.start is None
+    assert config.start == ()
 
 
 @pytest.mark.parametrize("content", [None, b"seed = ", b"\xff\xfe", b"seed = 1\nseed = 2"])

@@ -1,4 +1,5 @@
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,17 @@ import pytest
 import torch
 from torch import nn
 
-from coroseg.errors import ConfigError, ModelError
+from coroseg.errors import ConfigError, CorosegError, ModelError
 from coroseg.lab import export as module
 from coroseg.lab.config import Config, parse
+from coroseg.lab.data import VesselImages, read_sources
 from coroseg.lab.export import export
 from coroseg.lab.models.network import Network, build_model
 from coroseg.segmentation.predictor import Predictor
+
+CHANCES = ["flip", "affine", "crop_probability", "blur_probability", "noise_probability"]
+CHANCES += ["collimate", "erase", "fade"]
+"""The chance of each augmentation."""
 
 SETTINGS: dict[str, Any] = {
     "seed": 5,
@@ -111,9 +117,14 @@ def test_a_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
 
 
 def test_checkpoints_are_averaged_one_named_twice_counting_double(
-    network: Network, checkpoint: Path, tmp_path: Path
+    network: Network, checkpoint: Path, tmp_path: Path, make_data: Callable[..., Path]
 ) -> None:
+    manifest = make_data(4, name="train")
     content = torch.load(checkpoint, weights_only=True)
+    unchanged = dict.fromkeys(CHANCES, 0.0) | {"gamma": 1.0}
+    data = {"train": [{"manifest": str(manifest)}], "size": 64, "batch": 4}
+    content["coroseg"]["config"] |= {"data": data, "augmentation": unchanged}
+    torch.save(content, checkpoint)
     random = torch.Generator().manual_seed(2)
     other = {
         name: value + 0.1 * torch.rand(value.shape, generator=random)
@@ -128,10 +139,29 @@ def test_checkpoints_are_averaged_one_named_twice_counting_double(
     for name, value in expected.state_dict().items():
         if value.is_floating_point():
             value.copy_(value / 3 + 2 / 3 * other[f"network.{name}"])
+    # All images are one batch: with a momentum of 1 the batch norms keep just its statistics.
+    for layer in expected.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 1.0
+    before = copy.deepcopy(expected).eval()
+    images = VesselImages(read_sources(parse(Config, SETTINGS | {"data": data}, "").data.train), 64)
+    with torch.no_grad():
+        expected.train()(torch.stack([images[0, k][0] for k in range(4)]))
+    expected.eval()
     image = torch.rand(1, 1, 64, 64, generator=random)
+    with torch.no_grad():
+        assert (expected(image) - before(image)).abs().max() > 0.01  # the statistics matter
     found = Predictor(out).run(image.numpy())
     with torch.no_grad():
         np.testing.assert_allclose(found, torch.sigmoid(expected(image)).numpy(), atol=1e-4)
+
+
+def test_an_average_without_the_images_it_was_trained_on_is_refused(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(CorosegError, match=r"none\.csv"):
+        export(checkpoint, tmp_path / "model.onnx", averaged_with=[checkpoint])
+    assert not (tmp_path / "model.onnx").exists()
 
 
 def test_other_networks_are_not_averaged(checkpoint: Path, tmp_path: Path) -> None:

@@ -286,6 +286,20 @@ def test_a_run_starts_with_the_weights_of_a_checkpoint(
     for name in weights:
         torch.testing.assert_close(found[name], given[name])
 
+    changed, content = tmp_path / "changed.ckpt", read_checkpoint(first.best)
+    for name in weights:
+        content["state_dict"][f"network.{name}"] += 3
+    torch.save(content, changed)
+    third = train(
+        make_config(
+            seed=9, start=[str(first.best), str(first.best), str(changed)], training=training
+        ),
+        tmp_path / "average",
+    )
+    average = network_weights(read_checkpoint(third.last))
+    for name in weights:
+        torch.testing.assert_close(average[name], given[name] + 1)
+
     other = UNet3Plus(PlainEncoder(1, (4, 6, 8, 8, 8)), width=2)
     monkeypatch.setattr(coroseg.lab.train, "build_model", lambda *_, **__: Network(other))
     with pytest.raises(ModelError, match=r"best\.ckpt: holds the weights of another network"):

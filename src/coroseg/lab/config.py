@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from coroseg.errors import ConfigError
 
@@ -143,15 +143,25 @@ class Training(Section):
 
 
 class Config(Section):
-    """One training run. `start` is a checkpoint whose weights it begins with."""
+    """One training run. It begins with the weights of the checkpoint `start`.
+
+    Of several, with their average: one named twice counts double. Without any, as `model` says.
+    """
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    start: Path | None = None
+    start: tuple[Path, ...] = ()
     data: Data
     model: Model
     loss: Loss = Loss()
     augmentation: Augmentation = Augmentation()
     training: Training = Training()
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        if value is None or isinstance(value, str):
+            return (value,) if value else ()
+        return tuple(value) if isinstance(value, list) else value
 
 
 def read_config(path: Path) -> Config:
@@ -196,7 +206,7 @@ def _with_absolute_paths(config: Config, folder: Path) -> Config:
     )
     weights = absolute_weights(config.model.encoder_weights, folder)
     model = config.model.model_copy(update={"encoder_weights": weights})
-    start = folder / config.start if config.start else None
+    start = tuple(folder / path for path in config.start)
     return config.model_copy(update={"data": data, "model": model, "start": start})
 
 

@@ -12,12 +12,16 @@ import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
+from torch.utils.data import DataLoader
 
 from coroseg.angiogram import Frame
 from coroseg.errors import ModelError
 from coroseg.io.files import write_whole
+from coroseg.lab.augment import Augment
 from coroseg.lab.checkpoint import averaged_weights, read_checkpoint
 from coroseg.lab.config import Config, parse
+from coroseg.lab.data import EpochSampler, VesselImages, read_sources
 from coroseg.lab.models.network import Network, build_model, describe
 from coroseg.lab.quick import quick
 from coroseg.segmentation.predictor import Predictor, to_network
@@ -26,6 +30,9 @@ TOLERANCE = 1e-4
 """How far a probability of ONNX Runtime may lie from torch's."""
 
 OPSET = 17
+STATISTICS_IMAGES = 320
+"""How many images the batch norms of averaged weights see."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -52,7 +59,8 @@ def export(
     """Write the network of `checkpoint` to the ONNX file `out`; return its largest difference.
 
     Its weights are averaged with those of the other checkpoints, if any; one named twice counts
-    double.
+    double. An average's batch norms then measure their statistics anew, on images that
+    `checkpoint` was trained on (the manifests in its config).
     `size` is the side of the square whose area the network is given: the training's unless given.
     The file is compared with torch on `images`, (rows, columns) in 0..1, and on three of noise.
     Raises `ModelError`, and leaves `out` as it was, where a probability differs by more than
@@ -62,6 +70,8 @@ def export(
     config = parse(Config, content["coroseg"]["config"], str(checkpoint))
     network = build_model(**config.model.model_dump(), pretrained=False)
     network.load_state_dict(averaged_weights([content, *map(read_checkpoint, averaged_with)]))
+    if averaged_with:
+        measure_statistics(network, config)
     model = Probabilities(network).eval()
     size = size or config.data.size
     metadata = {
@@ -83,6 +93,19 @@ def export(
             )
     _log.info("%s: differs from torch by at most %.2g", out, difference)
     return difference
+
+
+def measure_statistics(network: Network, config: Config) -> None:
+    """Measure the mean and variance in each batch norm anew, on images as in training.
+
+    Those of an average of networks are not the average of theirs (arXiv 1803.05407, section 3.3).
+    Raises `ConfigError` where a manifest that the network was trained on cannot be read.
+    """
+    augment = Augment(config.augmentation, config.data.size)
+    portions = read_sources(config.data.train)
+    images = VesselImages(portions, config.data.size, augment=augment, seed=config.seed)
+    keys = list(EpochSampler(images, 1, 0, seed=config.seed))[:STATISTICS_IMAGES]
+    update_bn(DataLoader(images, batch_size=config.data.batch, sampler=keys), network)
 
 
 def largest_difference(model: nn.Module, file: Path, images: Sequence[Frame]) -> float:

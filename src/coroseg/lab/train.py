@@ -18,8 +18,8 @@ from torch.utils.data import DataLoader
 
 from coroseg.errors import ConfigError, ModelError, OutputError
 from coroseg.lab.augment import Augment
-from coroseg.lab.checkpoint import Provenance, network_weights, read_checkpoint
-from coroseg.lab.config import Config
+from coroseg.lab.checkpoint import Provenance, averaged_weights, read_checkpoint
+from coroseg.lab.config import Config, parse
 from coroseg.lab.curves import Curves
 from coroseg.lab.data import EpochSampler, Portion, VesselImages, read_sources
 from coroseg.lab.models.network import Network, build_model
@@ -164,14 +164,14 @@ def _keeper(out: Path, name: str, monitor: str | None = None) -> callbacks.Model
 
 def _start(config: Config, *, pretrained: bool) -> Network:
     """Return the network a run begins with: ImageNet weights, or those of `start`."""
-    from_weights = pretrained and config.start is None
+    from_weights = pretrained and not config.start
     network = build_model(**config.model.model_dump(), pretrained=from_weights)
     if pretrained and config.start:
         try:
-            network.load_state_dict(network_weights(read_checkpoint(config.start)))
+            network.load_state_dict(averaged_weights([*map(read_checkpoint, config.start)]))
         except RuntimeError as error:
             raise ModelError(
-                f"{config.start}: holds the weights of another network: "
+                f"{config.start[0]}: holds the weights of another network: "
                 "give [model] the settings it was trained with"
             ) from error
     return network
@@ -180,9 +180,9 @@ def _start(config: Config, *, pretrained: bool) -> Network:
 def _next_epoch(path: Path, config: Config) -> int:
     """Return the epoch after that of the checkpoint `path`, if its run had these settings."""
     checkpoint = read_checkpoint(path)
-    stored = checkpoint["coroseg"]["config"]
+    stored = parse(Config, checkpoint["coroseg"]["config"], path).model_dump(mode="json")
     now = config.model_dump(mode="json")
-    differing = [key for key in now if now[key] != stored.get(key)]
+    differing = [key for key in now if now[key] != stored[key]]
     if differing:
         raise ConfigError(
             f"{path}: was trained with other settings ({', '.join(differing)}): "
