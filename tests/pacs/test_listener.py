@@ -1,5 +1,6 @@
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -176,3 +177,19 @@ def test_a_port_that_is_taken(listening: Work) -> None:
         open_inbox(taken.getsockname(), "COROSEG", listening),
     ):
         pass
+
+
+def test_an_association_left_open_does_not_outlive_the_inbox(listening: Work) -> None:
+    before = set(threading.enumerate())
+    with open_inbox(HERE, "COROSEG", listening) as (_, port):
+        entity = AE("MODALITY")
+        entity.add_requested_context(XRayAngiographicImageStorage, ExplicitVRLittleEndian)
+        idle = entity.associate("127.0.0.1", port, ae_title="COROSEG")
+        assert idle.is_established
+    idle.join(timeout=10)
+    assert idle.is_aborted
+    # A thread that is no daemon would keep the process from ending.
+    deadline = time.monotonic() + 10
+    while left := [t for t in set(threading.enumerate()) - before if not t.daemon]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)

@@ -75,7 +75,8 @@ def storage_service(
     try:
         yield int(listening.server_address[1])
     finally:
-        listening.shutdown()
+        # Not the server's own: an open association would keep the process until its peer ends it.
+        entity.shutdown()
 
 
 def _stored(event: evt.Event, take: Take) -> int:
