@@ -11,10 +11,10 @@ def test_a_cell_that_fails_is_named_with_its_reason_and_the_others_go_on(
 ) -> None:
     grid = make_grid()
     bad, good = grid.cells
-    lost = bad.config.model_copy(update={"start": bad.folder / "lost.ckpt"})
     settings = (bad.folder / "cell.json").read_text()
+    assert '"start": []' in settings
     (bad.folder / "cell.json").write_text(
-        settings.replace('"start": null', f'"start": "{lost.start}"')
+        settings.replace('"start": []', f'"start": ["{bad.folder / "lost.ckpt"}"]')
     )
     seen: list[set[str]] = []
     progress = run(grid, step=lambda now: seen.append({cell.name for cell in now.running}))
