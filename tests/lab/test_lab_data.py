@@ -186,6 +186,18 @@ def test_a_fraction_shows_other_images_in_the_next_epoch(samples: list[Sample]) 
         assert same(part[k // 2, k % 2], whole[0, k % 5])
 
 
+def test_a_source_can_be_mirrored_while_others_are_not(make_data: Callable[..., Path]) -> None:
+    off = dict.fromkeys(("affine", "crop_probability", "noise_probability"), 0)
+    augment = Augment(Augmentation.model_validate({**off, "blur_probability": 0, "flip": 0}), SIZE)
+    sources = [Source(manifest=make_data(2)), Source(manifest=make_data(2, name="other"), flip=1)]
+    portions = read_sources(sources)
+    plain, data = VesselImages(portions, SIZE), VesselImages(portions, SIZE, augment=augment)
+    for k in range(2):
+        assert same(data[0, k], plain[0, k])
+    for k in range(2, 4):
+        assert same(data[0, k], tuple(picture.flip(1, 2) for picture in plain[0, k]))
+
+
 def test_a_bad_mask_is_named_when_it_is_read(samples: list[Sample]) -> None:
     cv2.imwrite(str(samples[1].mask), np.arange(100, dtype=np.uint8).reshape(10, 10))
     with pytest.raises(DataError, match=r"1_mask\.png: is not a binary mask"):

@@ -42,8 +42,6 @@ class Augment:
         )
         self._geometry = v2.Compose(
             [
-                v2.RandomHorizontalFlip(settings.flip),
-                v2.RandomVerticalFlip(settings.flip),
                 v2.RandomApply([affine], settings.affine),
                 v2.RandomApply([crop], settings.crop_probability),
             ]
@@ -57,14 +55,19 @@ class Augment:
         )
         self._settings = settings
 
-    def __call__(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, image: Tensor, mask: Tensor, *, flip: float | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return both, changed; mirrored either way as often as `flip` says, or the settings."""
         if torch.rand(1).item() < self._settings.erase:
             kept = random_part(mask) if torch.rand(1).item() < HALF else torch.zeros_like(mask)
             image, mask = erase_vessels(image, mask - kept), kept
         elif torch.rand(1).item() < self._settings.fade:
             strength = torch.empty(1).uniform_(*FADED).item()
             image = torch.lerp(erase_vessels(image, mask), image, strength)
-        image, mask = self._geometry(Image(image), Image(mask))
+        share = self._settings.flip if flip is None else flip
+        mirror = v2.Compose([v2.RandomHorizontalFlip(share), v2.RandomVerticalFlip(share)])
+        image, mask = self._geometry(*mirror(Image(image), Image(mask)))
         image, mask = image.as_subclass(Tensor), mask.as_subclass(Tensor)
         if self._settings.gamma > 1:
             reach = math.log(self._settings.gamma)

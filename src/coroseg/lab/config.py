@@ -25,12 +25,14 @@ class Section(BaseModel):
 class Source(Section):
     """Images of one manifest: those of `split`, or all; each `repeat` times an epoch.
 
-    A `repeat` below 1 shows that fraction an epoch, the next one in the next epoch.
+    A `repeat` below 1 shows that fraction an epoch, the next one in the next epoch. `flip` stands
+    for `augmentation.flip` where it is given.
     """
 
     manifest: Path
     split: str | None = None
     repeat: Positive = 1.0
+    flip: Probability | None = None
 
 
 class Data(Section):

@@ -26,10 +26,14 @@ Key = tuple[int, int]
 
 @dataclass(frozen=True)
 class Portion:
-    """Samples shown `repeat` times an epoch: in turn, each epoch going on where the last ended."""
+    """Samples shown `repeat` times an epoch: in turn, each epoch going on where the last ended.
+
+    `flip` is how often they are mirrored; None: as often as the augmentation says.
+    """
 
     samples: Sequence[Sample]
     repeat: float = 1.0
+    flip: float | None = None
 
     def __len__(self) -> int:
         """Return the number of draws in an epoch."""
@@ -77,7 +81,7 @@ class VesselImages(Dataset[tuple[Tensor, Tensor]]):
             return image, mask
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_draw_seed(self._seed, epoch, index))
-            return self._augment(image, mask)
+            return self._augment(image, mask, flip=portion.flip)
 
 
 class EpochSampler(DistributedSampler[tuple[Tensor, Tensor]]):
@@ -102,7 +106,7 @@ def read_sources(sources: Sequence[Source]) -> list[Portion]:
         ]
         if not found:
             raise ConfigError(f"{source.manifest}: no image of split {source.split!r}")
-        portions.append(Portion(found, source.repeat))
+        portions.append(Portion(found, source.repeat, source.flip))
     return portions
 
 
