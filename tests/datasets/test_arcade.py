@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from coroseg.datasets import arcade
 from coroseg.datasets.manifest import read_manifest
 from coroseg.errors import DataError, MissingPackageError
-from coroseg.io.masks import read_mask
+from coroseg.io.masks import read_mask, read_segments
 
 ROWS, COLUMNS = 36, 50
 
@@ -107,6 +107,19 @@ def test_a_mask_is_the_union_of_the_vessels_without_the_stenoses(
     assert areas["arcade/train/5.png"] == 0
 
 
+def test_segments_divide_the_mask_by_their_categories(syntax: Path, tmp_path: Path) -> None:
+    samples = arcade.build(syntax, tmp_path / "arcade.csv")
+    expected = np.zeros((ROWS, COLUMNS), dtype=np.uint8)
+    expected[2:12, 3:9] = 5
+    expected[10:20, 5:45] = 6  # over the 5 of the annotation before
+    assert samples[0].segments == tmp_path / "segments" / "arcade" / "train" / "2.png"
+    np.testing.assert_array_equal(read_segments(samples[0].segments), expected)
+    for sample in samples:
+        assert sample.segments is not None
+        divided = read_segments(sample.segments)
+        np.testing.assert_array_equal(divided > 0, read_mask(sample.mask))
+
+
 def test_the_artery_follows_from_the_segments(syntax: Path, tmp_path: Path) -> None:
     samples = arcade.build(syntax, tmp_path / "arcade.csv")
     assert [s.artery for s in samples] == ["LCA", "RCA", None, None, "LCA"]
@@ -124,7 +137,7 @@ def test_a_second_build_gives_the_same_files(syntax: Path, tmp_path: Path) -> No
     arcade.build(syntax, out)
     assert contents() == first
     assert some in first
-    assert len(first) == 1 + 5
+    assert len(first) == 1 + 5 + 5
 
 
 POINTS = st.lists(st.floats(-2, 40, width=32), min_size=6, max_size=16).map(

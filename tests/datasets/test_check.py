@@ -11,6 +11,7 @@ from rich.console import Console
 from coroseg.datasets.check import check_manifest
 from coroseg.datasets.manifest import Sample, write_manifest
 from coroseg.errors import DataError
+from coroseg.io.masks import read_mask
 
 ROWS, COLUMNS = 34, 50  # of the images that save_image writes
 BAR = 30 / (ROWS * COLUMNS)  # the vessel's part of the masks: 10 rows x 3 columns
@@ -123,6 +124,25 @@ def test_an_image_of_several_frames(tmp_path: Path, samples: list[Sample]) -> No
     page.save(tmp_path / "run.tif", save_all=True, append_images=[page])
     (line,) = problems(tmp_path, [*samples, replace(samples[0], image=tmp_path / "run.tif")])
     assert line.startswith(f"{tmp_path / 'run.tif'}: holds 2 frames")
+
+
+def test_segments_that_are_not_the_mask_divided(tmp_path: Path, samples: list[Sample]) -> None:
+    mask = read_mask(samples[0].mask)
+    divided = np.where(mask, 3, 0).astype(np.uint8)
+    outside = divided.copy()
+    outside[~mask] = np.arange((~mask).sum()) < 2
+    drawn = {"right": divided, "outside": outside, "turned": divided.T, "unknown": divided + 252}
+    for name, segments in drawn.items():
+        Image.fromarray(segments).save(tmp_path / f"{name}.png")
+    for name, said in {
+        "outside": "is not its mask divided: 2 pixel(s) differ",
+        "turned": f"is {COLUMNS} x {ROWS}, its mask {ROWS} x {COLUMNS} (rows x columns)",
+        "unknown": "holds uint8 values up to 255: segments are 8-bit numbers",
+        "absent": "cannot be read as a mask",
+    }.items():
+        (line,) = problems(tmp_path, [replace(samples[0], segments=tmp_path / f"{name}.png")])
+        assert line.startswith(f"{tmp_path / name}.png: {said}")
+    assert problems(tmp_path, [replace(samples[0], segments=tmp_path / "right.png")]) == ()
 
 
 def test_a_patient_or_group_in_two_splits(tmp_path: Path, samples: list[Sample]) -> None:

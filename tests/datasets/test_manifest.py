@@ -41,7 +41,12 @@ def sample_fields(draw: st.DrawFn) -> dict[str, object]:
 @given(rows=st.lists(sample_fields(), min_size=1, max_size=4))
 def test_what_is_written_is_read_again(rows: list[dict[str, object]], tmp_path: Path) -> None:
     samples = [
-        Sample(tmp_path / "a" / f"{i}.png", tmp_path / "b, c" / f"{i} é.png", **row)  # type: ignore[arg-type]
+        Sample(
+            tmp_path / "a" / f"{i}.png",
+            tmp_path / "b, c" / f"{i} é.png",
+            segments=tmp_path / "d" / f"{i}.png" if i % 2 else None,
+            **row,  # type: ignore[arg-type]
+        )
         for i, row in enumerate(rows)
     ]
     write_manifest(tmp_path / "lists" / "m.csv", samples)
@@ -51,7 +56,7 @@ def test_what_is_written_is_read_again(rows: list[dict[str, object]], tmp_path: 
 def test_the_columns_are_the_contract() -> None:
     assert set(COLUMNS) == {
         *("image", "mask", "patient", "group", "artery", "projection", "primary_angle"),
-        *("secondary_angle", "spacing_row_mm", "spacing_column_mm", "dataset", "split"),
+        *("secondary_angle", "spacing_row_mm", "spacing_column_mm", "dataset", "split", "segments"),
     }
     assert tuple(field.name for field in fields(Sample)) == COLUMNS
 
@@ -59,15 +64,16 @@ def test_the_columns_are_the_contract() -> None:
 def test_paths_in_the_file_are_relative_so_that_the_folder_can_move(tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     (here / "lists").mkdir(parents=True)
-    write_manifest(
-        here / "lists" / "m.csv", [Sample(here / "x" / "1.png", here / "lists" / "1.png")]
-    )
+    written = Sample(here / "x" / "1.png", here / "lists" / "1.png", segments=here / "2.png")
+    write_manifest(here / "lists" / "m.csv", [written])
     with (here / "lists" / "m.csv").open(newline="") as file:
         row = next(csv.DictReader(file))
-    assert (row["image"], row["mask"]) == ("../x/1.png", "1.png")
+    assert (row["image"], row["mask"], row["segments"]) == ("../x/1.png", "1.png", "../2.png")
     here.rename(there)
     (sample,) = read_manifest(there / "lists" / "m.csv")
-    assert sample == Sample(there / "x" / "1.png", there / "lists" / "1.png")
+    assert sample == Sample(
+        there / "x" / "1.png", there / "lists" / "1.png", segments=there / "2.png"
+    )
 
 
 def test_a_link_keeps_its_own_name_and_its_folder_is_resolved(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from coroseg.errors import DataError
-from coroseg.io.masks import read_mask
+from coroseg.io.masks import read_mask, read_segments
 
 TRUTH = np.random.default_rng(0).random((7, 11)) > 0.6
 
@@ -100,3 +100,16 @@ def test_a_mask_of_nan_is_refused(tmp_path: Path) -> None:
     Image.fromarray(np.full((40, 56), np.nan, np.float32)).save(tmp_path / "a.tif")
     with pytest.raises(DataError, match=r"it holds 1 values \(nan\)"):
         read_mask(tmp_path / "a.tif")
+
+
+def test_segments_are_the_numbers_in_the_file(tmp_path: Path) -> None:
+    numbers = np.random.default_rng(2).integers(0, 255, (7, 11)).astype(np.uint8)
+    Image.fromarray(numbers).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_segments(tmp_path / "a.png"), numbers)
+
+
+@pytest.mark.parametrize("numbers", [np.full((4, 6), 255, np.uint8), np.ones((4, 6), np.uint16)])
+def test_what_numbers_no_segment_is_refused(numbers: np.ndarray, tmp_path: Path) -> None:
+    Image.fromarray(numbers).save(tmp_path / "a.png")
+    with pytest.raises(DataError, match=r"a\.png: holds u?int\d+ values up to \d+: segments are"):
+        read_segments(tmp_path / "a.png")

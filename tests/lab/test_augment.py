@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from coroseg.io.masks import UNKNOWN_SEGMENT
 from coroseg.lab.augment import Augment, random_field
 from coroseg.lab.config import Augmentation
 
@@ -56,6 +57,7 @@ GEOMETRY = [
     {"affine": 1, "scale": (0.7, 1.4)},
     {"affine": 1, "shift": 0.2},
     {"crop": 0.4, "crop_probability": 1},
+    {"bend": 0.05, "bend_probability": 1},
 ]
 
 
@@ -116,6 +118,59 @@ def test_crop_keeps_at_least_the_part_said_and_enlarges_it(image: Tensor) -> Non
         areas.append((mask.sum() / disc(24, 24, 5).sum()).item())
     assert max(areas) < 2.2
     assert max(areas) > 1.5
+
+
+def test_bending_moves_points_smoothly_and_as_far_as_said(image: Tensor) -> None:
+    """The grey levels are the coordinates, so that the bent image says where each came from."""
+    y, x = torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij")
+    moved = []
+    for seed in range(60):
+        bend = augment(bend=0.03, bend_probability=1)
+        rows, columns = draw(bend, seed, y[None] / SIZE, x[None] / SIZE)
+        inside = (slice(12, -12), slice(12, -12))
+        by = torch.stack([rows[0] * SIZE - y, columns[0] * SIZE - x])[:, *inside]
+        moved.append(by)
+        assert by.diff(dim=1).abs().max() < 1  # a vessel bends, it does not fold
+        assert by.diff(dim=2).abs().max() < 1
+    # at the grid's own points, its middle one among them, the deviation is that of the settings
+    middle = torch.stack(moved)[:, :, SIZE // 2 - 12, SIZE // 2 - 12]
+    assert middle.std().item() == pytest.approx(0.03 * SIZE, rel=0.2)
+    assert middle.mean().abs() < 0.02 * SIZE
+
+
+def test_segments_go_where_the_mask_goes() -> None:
+    y, x = torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij")
+    numbers = (1 + (x > y)).to(torch.uint8)[None]  # 1 on one side of the diagonal, 2 on the other
+    changed = 0
+    for seed in range(20):
+        torch.manual_seed(seed)
+        full = augment(**{k: v for one in GEOMETRY for k, v in one.items()}, collimate=0.5)
+        there, mask, segments = full((numbers - 1).float(), torch.ones(1, SIZE, SIZE), numbers)
+        assert segments.dtype == torch.uint8
+        sure = (mask == 1) & ((there < 1e-4) | (there > 1 - 1e-4))
+        assert torch.equal(segments[sure], 1 + there[sure].round().to(torch.uint8))
+        assert (segments[mask == 0] == 0).all()
+        changed += not torch.equal(segments, numbers)
+    assert changed > 15
+
+
+def test_an_erased_vessel_is_no_segment(image: Tensor) -> None:
+    numbers = (disc() * 7).to(torch.uint8)
+    left = 0
+    for seed in range(12):
+        torch.manual_seed(seed)
+        _, mask, segments = augment(erase=1)(image, disc(), numbers)
+        assert torch.equal(segments, (mask * 7).to(torch.uint8))
+        left += bool(mask.any())
+    assert 0 < left < 12
+
+
+def test_segments_that_nobody_knows_stay_unknown(image: Tensor) -> None:
+    unknown = torch.full((1, SIZE, SIZE), UNKNOWN_SEGMENT, dtype=torch.uint8)
+    for seed in range(8):
+        torch.manual_seed(seed)
+        segments = augment(affine=1, shift=0.2, erase=0.5, collimate=1)(image, disc(), unknown)[2]
+        assert torch.equal(segments, unknown)
 
 
 def test_blur_smooths_the_image_only(image: Tensor) -> None:

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+import coroseg
 from coroseg.errors import ConfigError
 from coroseg.lab.benchmark.config import read_benchmark
 from coroseg.lab.config import Config, parse, read_config, read_toml
@@ -155,6 +156,12 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert config.data.validation[0].manifest == Path("/data/b.csv")
     assert config.model.encoder_weights == str(folder / "weights" / "a.pth")
     assert config.start == (folder / "../old/best.ckpt",)
+
+
+def test_a_run_can_start_with_a_model_of_the_package(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text('start = ["default", "other"]\n' + MINIMAL)
+    packaged = Path(coroseg.__file__).parent / "weights" / "default.onnx"
+    assert read_config(tmp_path / "run.toml").start == (packaged, tmp_path / "other")
 
 
 @pytest.mark.parametrize("weights", ["none", "imagenet"])

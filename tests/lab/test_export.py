@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 
 from coroseg.errors import ConfigError, CorosegError, ModelError
 from coroseg.lab import export as module
+from coroseg.lab.checkpoint import read_weights
 from coroseg.lab.config import Config, parse
 from coroseg.lab.data import VesselImages, read_sources
 from coroseg.lab.export import export
@@ -20,6 +22,9 @@ from coroseg.segmentation.predictor import Predictor
 CHANCES = ["flip", "affine", "crop_probability", "blur_probability", "noise_probability"]
 CHANCES += ["collimate", "erase", "fade"]
 """The chance of each augmentation."""
+
+SIDES = tuple(f"core.heads.{k}" for k in range(1, 5))
+"""What an exported file does not hold."""
 
 SETTINGS: dict[str, Any] = {
     "seed": 5,
@@ -170,3 +175,52 @@ def test_other_networks_are_not_averaged(checkpoint: Path, tmp_path: Path) -> No
     with pytest.raises(ConfigError, match="checkpoints of different networks have no average"):
         export(checkpoint, tmp_path / "model.onnx", averaged_with=[tmp_path / "other.ckpt"])
     assert not (tmp_path / "model.onnx").exists()
+
+
+@pytest.mark.parametrize("name", ["unet3plus", "pspnet"])
+def test_the_file_holds_the_weights_to_begin_with(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    settings = SETTINGS["model"] | {"name": name}
+    network = build_model(**settings)
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):  # so that no two are equal
+            nn.init.normal_(layer.weight, 1, 0.1)
+            nn.init.normal_(layer.running_mean, 0, 0.1)
+    state = {f"network.{key}": value for key, value in network.state_dict().items()}
+    config = parse(Config, SETTINGS | {"model": settings}, "test").model_dump(mode="json")
+    facts = {"config": config, "git_commit": "abc", "version": "1", "data_sha256": {}}
+    torch.save({"state_dict": state, "coroseg": facts}, tmp_path / "a.ckpt")
+    export(tmp_path / "a.ckpt", tmp_path / "a.onnx")
+    found = read_weights(tmp_path / "a.onnx")
+    expected = {
+        key: value
+        for key, value in network.state_dict().items()
+        if not key.startswith(SIDES) and not key.endswith("num_batches_tracked")
+    }
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[key], value) for key, value in expected.items())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"text", r"a\.onnx: cannot be read as an ONNX file"),
+        (None, r"a\.onnx: cannot be read as an ONNX file \(FileNotFoundError\)"),
+        (b"", r"a\.onnx: holds no weights to begin with"),
+    ],
+)
+def test_a_file_without_weights_is_refused(
+    content: bytes | None, said: str, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / "a.onnx").write_bytes(content)
+    with pytest.raises(ConfigError, match=said):
+        read_weights(tmp_path / "a.onnx")
+
+
+def test_merged_batch_norms_are_refused(tmp_path: Path) -> None:
+    weight = onnx.numpy_helper.from_array(np.ones((2, 3), np.float32), "network.core.a.weight")
+    graph = onnx.helper.make_graph([], "merged", [], [], [weight])
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "a.onnx")
+    with pytest.raises(ConfigError, match="its batch norms are merged into the convolutions"):
+        read_weights(tmp_path / "a.onnx")

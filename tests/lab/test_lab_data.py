@@ -1,5 +1,6 @@
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ from torch.utils.data import DataLoader
 import coroseg.lab.data as lab_data
 from coroseg.datasets.manifest import Sample, read_manifest
 from coroseg.errors import ConfigError, DataError
+from coroseg.io.masks import UNKNOWN_SEGMENT
 from coroseg.lab.augment import Augment
 from coroseg.lab.config import Augmentation, Source
 from coroseg.lab.data import EpochSampler, Portion, VesselImages, fit_square, read_sources
@@ -202,3 +204,34 @@ def test_a_bad_mask_is_named_when_it_is_read(samples: list[Sample]) -> None:
     cv2.imwrite(str(samples[1].mask), np.arange(100, dtype=np.uint8).reshape(10, 10))
     with pytest.raises(DataError, match=r"1_mask\.png: is not a binary mask"):
         images(samples)[0, 1]
+
+
+def test_segments_are_a_third_map_of_the_nearest_numbers(samples: list[Sample]) -> None:
+    numbers = np.kron(np.arange(6, dtype=np.uint8).reshape(2, 3), np.ones((30, 20), np.uint8))
+    path = samples[0].image.with_name("segments.png")
+    cv2.imwrite(str(path), numbers)
+    known = replace(samples[0], segments=path)
+    data = VesselImages([Portion([known, *samples[1:]])], 60, segments=5)
+    image, mask, segments = data[0, 0]
+    assert segments.dtype == torch.uint8
+    np.testing.assert_array_equal(segments[0], numbers)  # 60 x 60 pixels: every one its own
+    half = VesselImages([Portion([known])], 30, segments=5)[0, 0][2]
+    np.testing.assert_array_equal(half[0], numbers[::2, ::2])
+    assert (data[0, 1][2] == UNKNOWN_SEGMENT).all()
+    plain = VesselImages([Portion([known])], 60)[0, 0]
+    assert len(plain) == 2
+    assert same(plain, (image, mask))
+    with pytest.raises(ConfigError, match=r"segments\.png: holds segment 5, above .* = 4: raise"):
+        VesselImages([Portion([known])], 60, segments=4)
+
+
+def test_segments_are_augmented_with_their_image(samples: list[Sample]) -> None:
+    path = samples[0].image.with_name("segments.png")
+    cv2.imwrite(str(path), cv2.imread(str(samples[0].mask), cv2.IMREAD_UNCHANGED) // 255 * 4)
+    augment = Augment(Augmentation(noise_probability=0), SIZE)
+    known = [Portion([replace(samples[0], segments=path)])]
+    data = VesselImages(known, SIZE, augment=augment, segments=4)
+    for epoch in range(6):
+        _, mask, segments = data[epoch, 0]
+        assert segments[mask > 0.9].float().mean() > 3.5
+        assert (segments[mask == 0] == 0).all()

@@ -4,7 +4,14 @@ import torch
 from torch import Tensor
 
 from coroseg.errors import ConfigError
-from coroseg.lab.losses import HybridLoss, binary_cross_entropy, dice_loss
+from coroseg.io.masks import UNKNOWN_SEGMENT
+from coroseg.lab.losses import (
+    BACKGROUND,
+    HybridLoss,
+    binary_cross_entropy,
+    dice_loss,
+    segment_loss,
+)
 
 SHAPE = (2, 1, 5, 7)
 
@@ -106,3 +113,30 @@ def test_an_empty_truth_is_learnt_and_costs_nothing_once_learnt() -> None:
     assert unsure.grad is not None
     assert (unsure.grad > 0).all()
     assert dice_loss(torch.full((1, 1, 64, 64), -20.0), empty).item() < 1e-4
+
+
+def test_segment_loss_is_the_weighed_mean_of_the_known_pixels_entropies() -> None:
+    random = np.random.default_rng(6)
+    logits = random.normal(0, 2, (2, 4, 3, 5))
+    labels = random.integers(0, 4, (2, 12, 20))
+    labels[1, :, 8:] = UNKNOWN_SEGMENT
+    weighed, weights = 0.0, 0.0
+    for image, row, column in np.ndindex(2, 3, 5):
+        label = labels[image, 4 * row + 2, 4 * column + 2]
+        if label == UNKNOWN_SEGMENT:
+            continue
+        scores = logits[image, :, row, column]
+        weight = BACKGROUND if label == 0 else 1.0
+        weighed += weight * (np.log(np.exp(scores).sum()) - scores[label])
+        weights += weight
+    found = segment_loss(torch.from_numpy(logits), torch.from_numpy(labels.astype(np.uint8)))
+    assert found.item() == pytest.approx(weighed / weights)
+
+
+def test_where_no_segment_is_known_nothing_is_learnt() -> None:
+    logits = torch.randn(1, 4, 3, 3, requires_grad=True)
+    loss = segment_loss(logits, torch.full((1, 12, 12), UNKNOWN_SEGMENT, dtype=torch.uint8))
+    loss.backward()
+    assert loss.item() == 0
+    assert logits.grad is not None
+    assert not logits.grad.any()

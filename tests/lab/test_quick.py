@@ -2,9 +2,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from segmentation_models_pytorch.decoders.pspnet.decoder import PSPBlock
+from timm.layers.conv2d_same import Conv2dSame
 from torch import nn
 
-from coroseg.lab.quick import AverageBlock, averages, quick
+from coroseg.lab.quick import AverageBlock, averages, quick, restored
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 6])
@@ -38,3 +39,12 @@ def test_convolutions_to_one_channel_compute_the_same(convolution: nn.Conv2d) ->
     features = torch.rand(2, 4, 12, 20)
     torch.testing.assert_close(quick(model)(features), model(features))
     assert isinstance(model[0], nn.Conv2d)  # the model itself stays as it is
+
+
+@pytest.mark.parametrize("changed", [nn.Conv2d(4, 1, 3, padding=1), Conv2dSame(4, 6, 3, 2)])
+def test_the_weights_are_found_again(changed: nn.Module) -> None:
+    model = nn.ModuleDict({"a": nn.ModuleDict({"1": changed}), "b": nn.Conv2d(4, 1, 5)})
+    weights = restored(quick(model).state_dict())
+    assert weights.keys() == model.state_dict().keys()
+    for name, value in model.state_dict().items():
+        assert torch.equal(weights[name], value)

@@ -1,6 +1,7 @@
 """Whole training runs. Most use a network so small that an epoch takes a blink."""
 
 import csv
+import logging
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 import torch
 from torch import Tensor
@@ -20,8 +22,9 @@ import coroseg.lab.train
 from coroseg.errors import ConfigError, ModelError, OutputError
 from coroseg.lab.checkpoint import data_sha256, git_commit, network_weights, read_checkpoint
 from coroseg.lab.config import Config
+from coroseg.lab.export import export
 from coroseg.lab.models.encoders import PlainEncoder
-from coroseg.lab.models.network import Network
+from coroseg.lab.models.network import Network, build_model
 from coroseg.lab.models.unet3plus import UNet3Plus
 from coroseg.lab.module import Training
 from coroseg.lab.train import BEST, CURVES, LAST, train
@@ -304,6 +307,54 @@ def test_a_run_starts_with_the_weights_of_a_checkpoint(
     monkeypatch.setattr(coroseg.lab.train, "build_model", lambda *_, **__: Network(other))
     with pytest.raises(ModelError, match=r"best\.ckpt: holds the weights of another network"):
         train(config, tmp_path / "third")
+
+
+def test_a_run_starts_with_an_exported_file_and_says_what_it_lacks(
+    make_config: MakeConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    training = {"epochs": 1, "accelerator": "cpu", "learning_rate": 1e-30, "decay_rate": 0.0}
+    first = train(make_config(training=training), tmp_path / "first")
+    exported = tmp_path / "a.onnx"
+    export(first.last, exported)
+    config = make_config(start=str(exported), training=training, model={"segments": 3})
+    with caplog.at_level(logging.INFO):
+        second = train(config, tmp_path / "second")
+    assert (
+        f"{exported}: has no core.heads.1, core.heads.2, core.heads.3, core.heads.4, "
+        "core.segment_head: random at first"
+    ) in caplog.messages
+    given, found = (network_weights(read_checkpoint(run.last)) for run in (first, second))
+    same = [name for name in given if torch.equal(found[name], given[name])]
+    heads = [f"core.heads.{k}.weight" for k in range(1, 5)]
+    assert set(same) >= {
+        name
+        for name, parameter in build_model(**config.model.model_dump()).named_parameters()
+        if name in given and "heads" not in name
+    } | {"core.heads.0.weight"}
+    assert not set(same) & set(heads)
+
+
+def test_named_segments_are_learnt_beside_the_vessels(
+    make_config: MakeConfig, make_data: Callable[..., Path], tmp_path: Path
+) -> None:
+    """With the vessels' own labels for segments, the head learns them as the network does."""
+    manifest = make_data(4, name="numbered")
+    lines = ["image,mask,segments"]
+    for k in range(4):
+        mask = cv2.imread(str(manifest.with_name(f"{k}_mask.png")), cv2.IMREAD_UNCHANGED)
+        cv2.imwrite(str(manifest.with_name(f"{k}_segments.png")), mask // 255 * 2)
+        lines.append(f"{k}.png,{k}_mask.png,{k}_segments.png")
+    manifest.write_text("\n".join(lines) + "\n")
+    training = {"epochs": 6, "accelerator": "cpu", "learning_rate": 1e-2, "optimizer": "adamw"}
+    config = make_config(
+        data={"train": [{"manifest": str(manifest)}]}, training=training, model={"segments": 2}
+    )
+    train(config, tmp_path / "out")
+    losses = [float(row["segment_loss"]) for row in curves(tmp_path / "out")]
+    assert losses[-1] < 0.8 * losses[0]
+    config = make_config(training=training | {"epochs": 1}, model={"segments": 2})
+    train(config, tmp_path / "unknown")
+    assert [float(row["segment_loss"]) for row in curves(tmp_path / "unknown")] == [0]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"text", {"state_dict": {}}])

@@ -34,6 +34,7 @@ class _Entry:
 
     image: Path
     mask: Path
+    segments: Path
     split: str
     rows: int
     columns: int
@@ -41,17 +42,17 @@ class _Entry:
 
 
 def build(path: Path, out: Path) -> list[Sample]:
-    """Write ARCADE's manifest to `out`, masks to `masks/arcade/` beside it, and return the samples.
+    """Write ARCADE's manifest to `out`, what it draws beside it, and return the samples.
 
-    `path` is the data set's folder `syntax` or its parent. A mask is the union of an image's
-    segments as pycocotools draws them. Of images that are equal pixel for pixel one is kept: test
-    before val before train, then the lowest number; the log names the others. The artery follows
-    from the segments. Raises `DataError` for another layout and `MissingPackageError` where
-    pycocotools is missing.
+    `path` is the data set's folder `syntax` or its parent. A mask, in `masks/arcade/`, is the union
+    of an image's segments as pycocotools draws them; `segments/arcade/` tells them apart. Of images
+    that are equal pixel for pixel one is kept: test before val before train, then the lowest
+    number; the log names the others. The artery follows from the segments. Raises `DataError` for
+    another layout and `MissingPackageError` where pycocotools is missing.
     """
     _rasteriser()
     kept: dict[str, _Entry] = {}
-    for entry in _entries(_syntax(path), absolute(out.parent / "masks" / "arcade")):
+    for entry in _entries(_syntax(path), absolute(out.parent)):
         image = read_image(entry.image)
         if image.shape != (entry.rows, entry.columns):
             raise DataError(
@@ -60,7 +61,7 @@ def build(path: Path, out: Path) -> list[Sample]:
             )
         first = kept.setdefault(fingerprint(image), entry)
         if first is entry:
-            _write_mask(entry)
+            _write_drawn(entry)
         else:
             _log.warning(
                 "%s/%s left out: the same image as %s/%s",
@@ -92,6 +93,17 @@ def draw_mask(annotations: list[dict[str, Any]], rows: int, columns: int) -> NDA
     return np.asarray(drawn, dtype=np.bool_)
 
 
+def draw_segments(annotations: list[dict[str, Any]], rows: int, columns: int) -> NDArray[np.uint8]:
+    """Return which segment each pixel belongs to, (rows, columns): its category, 0 outside all.
+
+    Where segments overlap, as they do by a few pixels where they meet, the later annotation counts.
+    """
+    drawn = np.zeros((rows, columns), dtype=np.uint8)
+    for annotation in annotations:
+        drawn[draw_mask([annotation], rows, columns)] = annotation["category_id"]
+    return drawn
+
+
 def _rasteriser() -> Any:
     try:
         from pycocotools import mask
@@ -110,17 +122,17 @@ def _syntax(path: Path) -> Path:
     raise DataError(f"{path}: not ARCADE's folder syntax: no train/annotations/train.json in it")
 
 
-def _entries(folder: Path, masks: Path) -> list[_Entry]:
+def _entries(folder: Path, out: Path) -> list[_Entry]:
     """Return the images of all splits there are, in the order in which equal images are kept."""
     entries = []
     for split in _SPLITS:
         annotations = folder / split / "annotations" / f"{split}.json"
         if annotations.is_file():
-            entries += _read_split(annotations, split, masks / split)
+            entries += _read_split(annotations, split, out)
     return entries
 
 
-def _read_split(path: Path, split: str, masks: Path) -> list[_Entry]:
+def _read_split(path: Path, split: str, out: Path) -> list[_Entry]:
     """Return the images of one COCO file in natural order of their names."""
     images_folder = absolute(path.parent.parent / "images")
     try:
@@ -133,7 +145,8 @@ def _read_split(path: Path, split: str, masks: Path) -> list[_Entry]:
         entries = [
             _Entry(
                 image=images_folder / image["file_name"],
-                mask=(masks / image["file_name"]).with_suffix(".png"),
+                mask=_place(out / "masks", split, image["file_name"]),
+                segments=_place(out / "segments", split, image["file_name"]),
                 split=split,
                 rows=image["height"],
                 columns=image["width"],
@@ -150,17 +163,23 @@ def _read_split(path: Path, split: str, masks: Path) -> list[_Entry]:
     return sorted(entries, key=lambda entry: natural_key(entry.image.name))
 
 
+def _place(folder: Path, split: str, name: str) -> Path:
+    return (folder / "arcade" / split / name).with_suffix(".png")
+
+
 def _check_polygons(annotation: dict[str, Any]) -> None:
     if not isinstance(annotation["segmentation"], list):
         raise TypeError(f"annotation {annotation.get('id')} is no list of polygons")
 
 
-def _write_mask(entry: _Entry) -> None:
+def _write_drawn(entry: _Entry) -> None:
     import cv2
 
-    mask = draw_mask(entry.annotations, entry.rows, entry.columns)
-    with write_whole(entry.mask) as temporary:
-        temporary.write_bytes(cv2.imencode(".png", mask.astype(np.uint8) * 255)[1].tobytes())
+    drawn = (entry.annotations, entry.rows, entry.columns)
+    mask = draw_mask(*drawn).astype(np.uint8) * 255
+    for path, image in ((entry.mask, mask), (entry.segments, draw_segments(*drawn))):
+        with write_whole(path) as temporary:
+            temporary.write_bytes(cv2.imencode(".png", image)[1].tobytes())
 
 
 def _sample(entry: _Entry) -> Sample:
@@ -169,4 +188,11 @@ def _sample(entry: _Entry) -> Sample:
     artery = None
     if segments:
         artery = "RCA" if segments <= _RIGHT else None if segments & _RIGHT else "LCA"
-    return Sample(entry.image, entry.mask, artery=artery, dataset="arcade", split=entry.split)
+    return Sample(
+        entry.image,
+        entry.mask,
+        artery=artery,
+        dataset="arcade",
+        split=entry.split,
+        segments=entry.segments,
+    )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from coroseg.datasets.content import fingerprint, read_image
 from coroseg.datasets.manifest import Sample, read_manifest
 from coroseg.errors import CorosegError
-from coroseg.io.masks import read_mask
+from coroseg.io.masks import read_mask, read_segments
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -87,11 +87,28 @@ def check_manifest(path: Path) -> Report:
             continue
         if not mask.any():
             problems.append(f"{sample.mask}: the mask is empty")
+        problems += _of_segments(sample, mask)
         sound.append(sample)
         fractions.append(float(mask.mean()))
     problems += _repeated(same.values())
     problems += _straddling(samples)
     return Report(path, tuple(samples), tuple(sound), tuple(problems), tuple(fractions))
+
+
+def _of_segments(sample: Sample, mask: NDArray[np.bool_]) -> list[str]:
+    """Return a line where the named segments cannot be read, or are not those of the mask."""
+    if sample.segments is None:
+        return []
+    problems: list[str] = []
+    segments = _read(read_segments, sample.segments, problems)
+    if segments is None:
+        return problems
+    if segments.shape != mask.shape:
+        return [f"{sample.segments}: is {_size(segments)}, its mask {_size(mask)} (rows x columns)"]
+    differing = int(((segments > 0) != mask).sum())
+    if differing:
+        return [f"{sample.segments}: is not its mask divided: {differing} pixel(s) differ"]
+    return []
 
 
 def _read(read: Callable[[Path], _Array], path: Path, problems: list[str]) -> _Array | None:

@@ -1,7 +1,9 @@
 """The manifest: a CSV file with a row an image, its mask and what is known of them.
 
-Paths are relative to the manifest, so that a folder can move. What may never straddle two splits is
-a patient, or where no patient is known a group (frames of one run), else the image: `Sample.unit`.
+Paths are relative to the manifest, so that a folder can move. `segments` is an image that tells the
+named parts of the vessels apart: 0 outside them, 1 to 254 inside, as the data set numbers them.
+What may never straddle two splits is a patient, or where no patient is known a group (frames of one
+run), else the image: `Sample.unit`.
 """
 
 import csv
@@ -22,8 +24,8 @@ UnitKind = Literal["patient", "group", "image"]
 class Sample:
     """One image with its vessel mask; the fields are the manifest's columns.
 
-    `image` and `mask` are absolute. Angles are the positioner's in degrees (LAO and cranial
-    positive), spacing is in mm; what is not known is None.
+    `image`, `mask` and `segments` are absolute. Angles are the positioner's in degrees (LAO and
+    cranial positive), spacing is in mm; what is not known is None.
     """
 
     image: Path
@@ -38,6 +40,7 @@ class Sample:
     spacing_column_mm: float | None = None
     dataset: str | None = None
     split: str | None = None
+    segments: Path | None = None
 
     @property
     def unit(self) -> tuple[str, UnitKind, str]:
@@ -56,6 +59,7 @@ class Sample:
 
 COLUMNS = tuple(column.name for column in fields(Sample))
 _REQUIRED = ("image", "mask")
+_PATHS = (*_REQUIRED, "segments")
 _CHOICES = {"artery": ("LCA", "RCA"), "projection": ("LAO", "RAO")}
 _ANGLES = ("primary_angle", "secondary_angle")
 _SPACINGS = ("spacing_row_mm", "spacing_column_mm")
@@ -125,7 +129,9 @@ def _parse(row: dict[str, Any], manifest: Path, place: str) -> Sample:
     for name in _REQUIRED:
         if values[name] is None:
             raise DataError(f"{place}: no {name}")
-        values[name] = absolute(manifest.parent / values[name])
+    for name in _PATHS:
+        if values.get(name) is not None:
+            values[name] = absolute(manifest.parent / values[name])
     for name, choices in _CHOICES.items():
         if values.get(name) not in (None, *choices):
             expected = " or ".join(choices)
@@ -155,6 +161,8 @@ def _number(text: str | None, name: str, place: str) -> float | None:
 def _row(sample: Sample, folder: Path) -> dict[str, Any]:
     """Return the columns of one sample, its paths relative to `folder`."""
     row = {name: getattr(sample, name) for name in COLUMNS}
-    for name in _REQUIRED:
+    for name in _PATHS:
+        if row[name] is None:
+            continue
         row[name] = Path(os.path.relpath(absolute(row[name]), folder)).as_posix()
     return row

@@ -1,12 +1,16 @@
-"""Vessel masks as image files: background 0 and one value for vessel."""
+"""Vessel masks as image files: background 0 and one value for vessel, or one a named segment."""
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coroseg.errors import DataError
+
+UNKNOWN_SEGMENT = 255
+"""What training writes where nobody has told the segments apart; no segment's number."""
 
 _VESSEL_VALUES = (1, 255, 65535)
 _COLOUR_MODES = ("RGB", "RGBA", "LA", "P", "PA", "CMYK")
@@ -18,6 +22,25 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
     Vessel is 1, 255 or 65535; one bit, gray and gray stored as colour are accepted. Raises
     `DataError` for a file that cannot be read and for any other value: shades have no sure outline.
     """
+    return _binary(_read(path), path)
+
+
+def read_segments(path: Path) -> NDArray[np.uint8]:
+    """Return the segment that each pixel of the image file belongs to, (rows, columns); 0: none.
+
+    Raises `DataError` for a file that cannot be read, and for values that are no segment's.
+    """
+    pixels = _read(path)
+    if pixels.dtype != np.uint8 or (pixels == UNKNOWN_SEGMENT).any():
+        raise DataError(
+            f"{path}: holds {pixels.dtype} values up to {pixels.max()}: segments are 8-bit "
+            f"numbers, 0 outside and 1 to {UNKNOWN_SEGMENT - 1} inside"
+        )
+    return np.asarray(pixels, dtype=np.uint8)
+
+
+def _read(path: Path) -> NDArray[Any]:
+    """Return the one channel of a mask's file."""
     from PIL import Image
 
     from coroseg.io.raster import DAMAGE
@@ -35,9 +58,7 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
         ) from error
     if frames != 1:
         raise DataError(f"{path}: a mask is one image, and this file holds {frames}")
-    if colour:
-        pixels = _gray(pixels, path)
-    return _binary(pixels, path)
+    return _gray(pixels, path) if colour else pixels
 
 
 def _gray(rgba: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:

@@ -1,18 +1,24 @@
 """The seven augmentations of the paper, on an image and its mask together."""
 
 import math
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torchvision.transforms import v2
-from torchvision.tv_tensors import Image
+from torchvision.tv_tensors import Image, Mask
 
+from coroseg.io.masks import UNKNOWN_SEGMENT
 from coroseg.lab.config import Augmentation
 from coroseg.lab.erase import erase_vessels, random_part
 
 HALF = 0.5
 FADED = (0.25, 0.8)
 """How much of the vessels' contrast a faded image keeps."""
+
+BENT_POINTS = 5
+"""Points on a side of the grid that `Bend` shifts."""
 
 MIN_FIELD = 0.8
 """Smallest part of the image's side that a drawn collimator leaves open."""
@@ -21,8 +27,9 @@ MIN_FIELD = 0.8
 class Augment:
     """An image and a mask, (1, H, W) in 0..1, changed at random in the same way.
 
-    The mask is resampled like the image, so that its edges stay partial coverage. All randomness is
-    torch's global generator: seed it to repeat a result.
+    The mask is resampled like the image, so that its edges stay partial coverage. Segments, of 8
+    bits, take the nearest pixel's number: 0 where the mask has become 0, and unknown if any is. All
+    randomness is torch's global generator: seed it to repeat a result.
     """
 
     def __init__(self, settings: Augmentation, size: int) -> None:
@@ -43,6 +50,9 @@ class Augment:
         self._geometry = v2.Compose(
             [
                 v2.RandomApply([affine], settings.affine),
+                v2.RandomApply(
+                    [Bend(settings.bend)], settings.bend_probability if settings.bend else 0
+                ),
                 v2.RandomApply([crop], settings.crop_probability),
             ]
         )
@@ -56,9 +66,9 @@ class Augment:
         self._settings = settings
 
     def __call__(
-        self, image: Tensor, mask: Tensor, *, flip: float | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Return both, changed; mirrored either way as often as `flip` says, or the settings."""
+        self, image: Tensor, mask: Tensor, *segments: Tensor, flip: float | None = None
+    ) -> tuple[Tensor, ...]:
+        """Return all, changed; mirrored either way as often as `flip` says, or the settings."""
         if torch.rand(1).item() < self._settings.erase:
             kept = random_part(mask) if torch.rand(1).item() < HALF else torch.zeros_like(mask)
             image, mask = erase_vessels(image, mask - kept), kept
@@ -67,8 +77,8 @@ class Augment:
             image = torch.lerp(erase_vessels(image, mask), image, strength)
         share = self._settings.flip if flip is None else flip
         mirror = v2.Compose([v2.RandomHorizontalFlip(share), v2.RandomVerticalFlip(share)])
-        image, mask = self._geometry(*mirror(Image(image), Image(mask)))
-        image, mask = image.as_subclass(Tensor), mask.as_subclass(Tensor)
+        maps = [Image(image), Image(mask), *map(Mask, segments)]
+        image, mask, *moved = (x.as_subclass(Tensor) for x in self._geometry(*mirror(*maps)))
         if self._settings.gamma > 1:
             reach = math.log(self._settings.gamma)
             image = image ** math.exp(torch.empty(1).uniform_(-reach, reach).item())
@@ -76,7 +86,30 @@ class Augment:
         if torch.rand(1).item() < self._settings.collimate:
             field = random_field(*image.shape[-2:])
             image, mask = image * field, mask * field
-        return image, mask
+        unknown = any((x == UNKNOWN_SEGMENT).any() for x in segments)
+        labels = segments if unknown else [x * (mask > 0) for x in moved]
+        return image, mask, *labels
+
+
+class Bend(v2.Transform):  # type: ignore[misc]
+    """Shifts the points of a coarse grid at random, and smoothly what lies between them.
+
+    The shifts' standard deviation is `deviation`, a fraction of the side.
+    """
+
+    def __init__(self, deviation: float) -> None:
+        super().__init__()
+        self._deviation = deviation
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        rows, columns = flat_inputs[0].shape[-2:]
+        # Displacements are in half sides.
+        grid = torch.randn(1, 2, BENT_POINTS, BENT_POINTS) * 2 * self._deviation
+        smooth = F.interpolate(grid, size=(rows, columns), mode="bicubic", align_corners=True)
+        return {"displacement": smooth.movedim(1, -1)}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return self._call_kernel(v2.functional.elastic, inpt, **params)
 
 
 def random_field(rows: int, columns: int) -> Tensor:

@@ -17,6 +17,7 @@ from coroseg.datasets.manifest import read_manifest
 from coroseg.errors import ConfigError
 from coroseg.io.files import sha256_of
 from coroseg.lab.config import Config
+from coroseg.lab.exported import exported_weights
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -39,13 +40,22 @@ def network_weights(checkpoint: dict[str, Any]) -> dict[str, Any]:
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
 
-def averaged_weights(checkpoints: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def read_weights(path: Path) -> dict[str, Any]:
+    """Return the weights of the network in a checkpoint or an exported file.
+
+    Raises `ConfigError` where it holds none.
+    """
+    if path.suffix == ".onnx":
+        return dict(exported_weights(path))
+    return network_weights(read_checkpoint(path))
+
+
+def averaged_weights(networks: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the mean of the networks' weights (a "model soup", arXiv 2203.05482).
 
     Good where the networks share their beginning. What is counted in whole numbers is the first's.
     Raises `ConfigError` where the networks differ.
     """
-    networks = [network_weights(checkpoint) for checkpoint in checkpoints]
     shapes = [{name: value.shape for name, value in network.items()} for network in networks]
     if any(shape != shapes[0] for shape in shapes):
         raise ConfigError("checkpoints of different networks have no average")
@@ -80,10 +90,11 @@ class Provenance(callbacks.Callback):
 
 
 def data_sha256(manifest: Path) -> str:
-    """Return the SHA-256 over a manifest and, in its order, every image and mask it names."""
+    """Return the SHA-256 over a manifest and, in its order, every file that it names."""
     digest = hashlib.sha256(sha256_of(manifest).encode())
     for sample in read_manifest(manifest):
-        digest.update(f"{sha256_of(sample.image)} {sha256_of(sample.mask)}".encode())
+        files = [sample.image, sample.mask, *filter(None, [sample.segments])]
+        digest.update(" ".join(map(sha256_of, files)).encode())
     return digest.hexdigest()
 
 

@@ -2,12 +2,14 @@
 
 import json
 import tomllib
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from coroseg.errors import ConfigError
+from coroseg.io.masks import UNKNOWN_SEGMENT
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -63,7 +65,9 @@ class Model(Section):
     """The network. `encoder_weights` is `imagenet`, `none` or a file, and has to be said.
 
     From `first_stride` on the settings are U-Net 3+'s own: other networks ignore them, so that one
-    table can serve all. CGNet, which has no encoder, ignores `encoder` and its weights too.
+    table can serve all. CGNet, which has no encoder, ignores `encoder` and its weights too. With
+    `segments` it also learns to tell so many named vessel segments apart (ARCADE: 25), where the
+    manifest has them; it then knows better which vessels are labelled.
     """
 
     name: ModelName = "unet3plus"
@@ -71,25 +75,32 @@ class Model(Section):
     encoder_weights: str
     first_stride: Literal[1, 2] = 2
     width: Count = 64
+    finest_width: Count | None = None
+    segments: Annotated[int, Field(ge=0, lt=UNKNOWN_SEGMENT)] = 0
     upsample_first: bool = True
     deep_supervision: bool = True
 
 
 class Loss(Section):
-    """The hybrid loss (Eq. 7-9). `side_weights` weigh the side outputs, finest first."""
+    """The hybrid loss (Eq. 7-9). `side_weights` weigh the side outputs, finest first.
+
+    `segment_weight` weighs the cross entropy of the segments, where the model has them.
+    """
 
     focal_gamma: NonNegative = 0.0
     side_weights: tuple[NonNegative, ...] = (1.0, 1.0, 1.0, 1.0)
+    segment_weight: NonNegative = 0.3
 
 
 class Augmentation(Section):
     """How far each of the seven transforms goes, and how often; 0 switches one off.
 
     Shifts and crops are fractions of the side, `crop` the smallest area kept; `noise` is a standard
-    deviation in grey levels 0..1, `blur` one in pixels. Four additions of ours are off in the
-    paper's preset: `collimate` covers the image border as a collimator or a round field does,
-    `gamma` bends the grey scale by up to this factor, `erase` fills the vessels with background,
-    `fade` takes a part of their contrast away and keeps the mask.
+    deviation in grey levels 0..1, `blur` one in pixels. Five additions of ours are off in the
+    paper's preset: `bend` shifts the points of a coarse grid, and what lies between them, by this
+    standard deviation (a fraction of the side), `collimate` covers the image border as a collimator
+    or a round field does, `gamma` bends the grey scale by up to this factor, `erase` fills the
+    vessels with background, `fade` takes a part of their contrast away and keeps the mask.
     """
 
     flip: Probability = 0.5
@@ -103,6 +114,8 @@ class Augmentation(Section):
     noise_probability: Probability = 0.3
     blur: NonNegative = 1.0
     blur_probability: Probability = 0.2
+    bend: NonNegative = 0.0
+    bend_probability: Probability = 0.5
     gamma: Annotated[float, Field(ge=1)] = 1.0
     collimate: Probability = 0.0
     erase: Probability = 0.0
@@ -145,9 +158,10 @@ class Training(Section):
 
 
 class Config(Section):
-    """One training run. It begins with the weights of the checkpoint `start`.
+    """One training run. It begins with the weights of `start`: a checkpoint or an exported file.
 
-    Of several, with their average: one named twice counts double. Without any, as `model` says.
+    The name of a model in the package is one too: "default". Of several, with their average: one
+    named twice counts double. Without any, as `model` says.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
@@ -208,8 +222,14 @@ def _with_absolute_paths(config: Config, folder: Path) -> Config:
     )
     weights = absolute_weights(config.model.encoder_weights, folder)
     model = config.model.model_copy(update={"encoder_weights": weights})
-    start = tuple(folder / path for path in config.start)
+    start = tuple(_packaged(path) or folder / path for path in config.start)
     return config.model_copy(update={"data": data, "model": model, "start": start})
+
+
+def _packaged(name: Path) -> Path | None:
+    """Return the file of the model of this name in the package."""
+    file = Path(str(resources.files("coroseg"))) / "weights" / f"{name}.onnx"
+    return file if name.name == str(name) and file.is_file() else None
 
 
 def absolute_weights(weights: str, folder: Path) -> str:

@@ -4,6 +4,8 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -16,10 +18,11 @@ from torch.utils.data import Dataset, DistributedSampler
 from coroseg.datasets.content import read_image
 from coroseg.datasets.manifest import Sample, read_manifest
 from coroseg.errors import ConfigError
-from coroseg.io.masks import read_mask
+from coroseg.io.masks import UNKNOWN_SEGMENT, read_mask, read_segments
 from coroseg.lab.augment import Augment
 from coroseg.lab.config import Source
 
+Number = TypeVar("Number", np.float32, np.uint8)
 Key = tuple[int, int]
 """(epoch, index): which draw of an epoch."""
 
@@ -44,8 +47,12 @@ class Portion:
         return self.samples[(epoch * len(self) + draw) % len(self.samples)]
 
 
-class VesselImages(Dataset[tuple[Tensor, Tensor]]):
+class VesselImages(Dataset[tuple[Tensor, ...]]):
     """Images (1, size, size) in 0..1 with the vessel's coverage of each pixel, as float32.
+
+    Where there are named `segments`, so many, a third map follows, (1, size, size) of 8 bits: the
+    number of the one that a pixel belongs to, `UNKNOWN_SEGMENT` all over where the sample has none.
+    Raises `ConfigError` for a number above.
 
     Every file is decoded once, here, and kept at this size, 8 bits a pixel. Without `augment` a
     sample is always the same; with it, it depends on `seed`, the epoch and the index only.
@@ -58,33 +65,36 @@ class VesselImages(Dataset[tuple[Tensor, Tensor]]):
         *,
         augment: Augment | None = None,
         seed: int = 0,
+        segments: int = 0,
     ) -> None:
         self._augment = augment
         self._seed = seed
         self._draws = [(portion, k) for portion in portions for k in range(len(portion))]
         samples = dict.fromkeys(sample for portion in portions for sample in portion.samples)
         self._places = {sample: place for place, sample in enumerate(samples)}
-        self._pixels = torch.zeros((len(samples), 2, size, size), dtype=torch.uint8)
+        self._maps = 3 if segments else 2
+        self._pixels = torch.zeros((len(samples), self._maps, size, size), dtype=torch.uint8)
         shown = track(self._places.items(), "decoding images", disable=not sys.stderr.isatty())
         for sample, place in shown:
-            self._pixels[place] = _decode(sample, size)
+            self._pixels[place] = _decode(sample, size, segments)
 
     def __len__(self) -> int:
         return len(self._draws)
 
-    def __getitem__(self, key: Key) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, key: Key) -> tuple[Tensor, ...]:
         epoch, index = key
         portion, draw = self._draws[index]
         place = self._places[portion.at(epoch, draw)]
-        image, mask = torch.split(self._pixels[place].float() / 255, 1)
+        image, mask = torch.split(self._pixels[place, :2].float() / 255, 1)
+        segments = torch.split(self._pixels[place, 2:], 1) if self._maps > 2 else ()  # noqa: PLR2004
         if self._augment is None:
-            return image, mask
+            return image, mask, *segments
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_draw_seed(self._seed, epoch, index))
-            return self._augment(image, mask, flip=portion.flip)
+            return self._augment(image, mask, *segments, flip=portion.flip)
 
 
-class EpochSampler(DistributedSampler[tuple[Tensor, Tensor]]):
+class EpochSampler(DistributedSampler[tuple[Tensor, ...]]):
     """The keys of one epoch, shared out by rank; seed and epoch decide their order."""
 
     def __iter__(self) -> Iterator[Key]:  # type: ignore[override]
@@ -110,23 +120,44 @@ def read_sources(sources: Sequence[Source]) -> list[Portion]:
     return portions
 
 
-def fit_square(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Return `image` padded with black to a centred square and resampled to (size, size)."""
+def fit_square(
+    image: NDArray[Number], size: int, interpolation: int | None = None
+) -> NDArray[Number]:
+    """Return `image` padded with black to a centred square and resampled to (size, size).
+
+    By the mean of what a pixel covers, or linearly where it grows, unless another of OpenCV's ways
+    is given.
+    """
     rows, columns = image.shape
     side = max(rows, columns)
     top, left = (side - rows) // 2, (side - columns) // 2
     square = cv2.copyMakeBorder(
         image, top, side - rows - top, left, side - columns - left, cv2.BORDER_CONSTANT, value=0
     )
-    interpolation = cv2.INTER_AREA if size < side else cv2.INTER_LINEAR
+    if interpolation is None:
+        interpolation = cv2.INTER_AREA if size < side else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(square, (size, size), interpolation=interpolation))
 
 
-def _decode(sample: Sample, size: int) -> Tensor:
-    """Return the image and the mask, (2, size, size), 8 bits."""
+def _decode(sample: Sample, size: int, segments: int) -> Tensor:
+    """Return the image, the mask and, of so many, the segments: (2 or 3, size, size), 8 bits."""
     image = fit_square(read_image(sample.image), size)
     mask = fit_square(read_mask(sample.mask).astype(np.float32), size)
-    return torch.from_numpy(np.rint(np.stack([image, mask]) * 255).astype(np.uint8))
+    maps = [*np.rint(np.stack([image, mask]) * 255).astype(np.uint8)]
+    if segments:
+        maps.append(_decode_segments(sample.segments, size, segments))
+    return torch.from_numpy(np.stack(maps))
+
+
+def _decode_segments(path: Path | None, size: int, count: int) -> NDArray[np.uint8]:
+    if path is None:
+        return np.full((size, size), UNKNOWN_SEGMENT, dtype=np.uint8)
+    segments = read_segments(path)
+    if segments.max() > count:
+        raise ConfigError(
+            f"{path}: holds segment {segments.max()}, above model.segments = {count}: raise it"
+        )
+    return fit_square(segments, size, cv2.INTER_NEAREST_EXACT)
 
 
 def _draw_seed(seed: int, epoch: int, index: int) -> int:

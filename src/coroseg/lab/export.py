@@ -19,7 +19,12 @@ from coroseg.angiogram import Frame
 from coroseg.errors import ModelError
 from coroseg.io.files import write_whole
 from coroseg.lab.augment import Augment
-from coroseg.lab.checkpoint import averaged_weights, read_checkpoint
+from coroseg.lab.checkpoint import (
+    averaged_weights,
+    network_weights,
+    read_checkpoint,
+    read_weights,
+)
 from coroseg.lab.config import Config, parse
 from coroseg.lab.data import EpochSampler, VesselImages, read_sources
 from coroseg.lab.models.network import Network, build_model, describe
@@ -69,7 +74,8 @@ def export(
     content = read_checkpoint(checkpoint)
     config = parse(Config, content["coroseg"]["config"], str(checkpoint))
     network = build_model(**config.model.model_dump(), pretrained=False)
-    network.load_state_dict(averaged_weights([content, *map(read_checkpoint, averaged_with)]))
+    weights = [network_weights(content), *map(read_weights, averaged_with)]
+    network.load_state_dict(averaged_weights(weights))
     if averaged_with:
         measure_statistics(network, config)
     model = Probabilities(network).eval()
@@ -132,6 +138,9 @@ def _write(model: nn.Module, path: Path, size: int, metadata: dict[str, Any]) ->
             str(traced),
             dynamo=False,
             opset_version=OPSET,
+            # Batch norms stay what they are, and every weight has its name: `exported_weights`.
+            # ONNX Runtime merges them into the convolutions when it loads the file.
+            training=torch.onnx.TrainingMode.PRESERVE,
             input_names=["image"],
             output_names=["probability"],
             dynamic_axes={"image": free, "probability": free},

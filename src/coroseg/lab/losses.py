@@ -7,9 +7,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coroseg.errors import ConfigError
+from coroseg.io.masks import UNKNOWN_SEGMENT
 
 SMOOTHING = 1.0
 """Pixels added to both sides of the Dice fraction, so that an empty truth has a gradient."""
+
+BACKGROUND = 0.1
+"""Weight of a pixel of no segment in the segments' cross entropy: some nine tenths are."""
 
 
 class HybridLoss(nn.Module):
@@ -53,6 +57,23 @@ def binary_cross_entropy(logits: Tensor, truth: Tensor, gamma: float = 0.0) -> T
         missed = (truth - probability).abs().clamp_min(torch.finfo(entropy.dtype).eps)
         entropy = entropy * missed**gamma
     return entropy.mean()
+
+
+def segment_loss(logits: Tensor, segments: Tensor) -> Tensor:
+    """Return the cross entropy of named segments: logits (N, 1 + K, h, w), labels (N, H, W).
+
+    The labels, 0 where there is no segment, are taken where the logits' pixels have their centres;
+    H and W are multiples of h and w. `UNKNOWN_SEGMENT` counts for nothing: where nothing is known
+    the loss is 0. The background weighs `BACKGROUND` of a segment's pixel.
+    """
+    step = segments.shape[-1] // logits.shape[-1]
+    truth = segments[:, step // 2 :: step, step // 2 :: step].long()
+    weights = logits.new_ones(logits.shape[1])
+    weights[0] = BACKGROUND
+    known = truth != UNKNOWN_SEGMENT
+    total = weights[torch.where(known, truth, 0)][known].sum().clamp_min(1)
+    entropy = F.cross_entropy(logits, truth, weights, ignore_index=UNKNOWN_SEGMENT, reduction="sum")
+    return entropy / total
 
 
 def dice_loss(logits: Tensor, truth: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import lightning
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 from torchmetrics.aggregation import MeanMetric
 
@@ -16,7 +16,8 @@ from coroseg.datasets.manifest import Sample
 from coroseg.io.masks import read_mask
 from coroseg.lab.config import Config
 from coroseg.lab.data import VesselImages
-from coroseg.lab.losses import HybridLoss
+from coroseg.lab.losses import HybridLoss, segment_loss
+from coroseg.lab.models.network import Network
 from coroseg.metrics import dice
 from coroseg.segmentation.binarize import binarize
 
@@ -27,7 +28,7 @@ class Training(lightning.LightningModule):
     The Dice is that of the product: probabilities brought back to the image's own size, Otsu.
     """
 
-    def __init__(self, network: nn.Module, config: Config, validation: list[Sample]) -> None:
+    def __init__(self, network: Network, config: Config, validation: list[Sample]) -> None:
         super().__init__()
         self.network = network
         self.loss = HybridLoss(config.loss.focal_gamma, config.loss.side_weights)
@@ -44,9 +45,9 @@ class Training(lightning.LightningModule):
         # Dropout draws from the global generator: a resumed epoch has to draw the same.
         torch.manual_seed(self.config.seed * 100_003 + self.current_epoch)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], _index: int) -> Tensor:
-        image, truth = (x.contiguous(memory_format=torch.channels_last) for x in batch)
-        loss: Tensor = self.loss(self(image), truth)
+    def training_step(self, batch: tuple[Tensor, ...], _index: int) -> Tensor:
+        image, truth = (x.contiguous(memory_format=torch.channels_last) for x in batch[:2])
+        loss = self._loss(image, truth, *batch[2:])
         self.log(
             "train_loss",
             loss,
@@ -56,6 +57,23 @@ class Training(lightning.LightningModule):
             sync_dist=True,
         )
         return loss
+
+    def _loss(self, image: Tensor, truth: Tensor, segments: Tensor | None = None) -> Tensor:
+        if segments is None:
+            loss: Tensor = self.loss(self(image), truth)
+            return loss
+        logits, found = self.network.with_segments(image)
+        entropy = segment_loss(found, segments[:, 0])
+        self.log(
+            "segment_loss",
+            entropy,
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(image),
+            sync_dist=True,
+        )
+        loss = self.loss(logits, truth)
+        return loss + self.config.loss.segment_weight * entropy
 
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _index: int) -> None:
         image, truth, indices = batch
@@ -103,7 +121,8 @@ class Indexed(torch.utils.data.Dataset[tuple[Tensor, Tensor, int]]):
         return len(self._images)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
-        return (*self._images[0, index], index)
+        image, mask = self._images[0, index]
+        return image, mask, index
 
 
 def resize_back(probability: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """The same network in operations that the exporter knows and ONNX Runtime is quick at."""
 
 import copy
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +30,7 @@ def _with_fixed_padding(convolution: Conv2dSame) -> nn.Module:
     The library's are computed from the image's size, which ONNX Runtime cannot merge into the
     convolution; the file's sizes are multiples of 32, so every halving starts from an even size.
     """
-    plain = nn.Conv2d(
+    padded = _PaddedConv2d(
         convolution.in_channels,
         convolution.out_channels,
         (convolution.kernel_size[0], convolution.kernel_size[1]),
@@ -38,8 +39,18 @@ def _with_fixed_padding(convolution: Conv2dSame) -> nn.Module:
         groups=convolution.groups,
         bias=convolution.bias is not None,
     )
-    plain.load_state_dict(convolution.state_dict())
-    return nn.Sequential(nn.ZeroPad2d(_padding(convolution)), plain)
+    padded.load_state_dict(convolution.state_dict())
+    padded.sides = _padding(convolution)
+    return padded
+
+
+class _PaddedConv2d(nn.Conv2d):
+    """A convolution of its input with zeros added at the left, right, top and bottom."""
+
+    sides: tuple[int, int, int, int]
+
+    def forward(self, features: Tensor) -> Tensor:
+        return super().forward(F.pad(features, self.sides))
 
 
 def _has_long_sums(convolution: nn.Conv2d) -> bool:
@@ -64,9 +75,31 @@ def _in_two_steps(convolution: nn.Conv2d) -> nn.Module:
     shifts = nn.Conv2d(taps, 1, (rows, columns), padding=(rows // 2, columns // 2))
     taken = convolution.state_dict()
     sums.load_state_dict({"weight": taken["weight"][0].flatten(1).T[..., None, None]})
-    kernel = torch.eye(taps).reshape(1, taps, rows, columns)
-    shifts.load_state_dict({"weight": kernel, "bias": taken["bias"]})
+    shifts.load_state_dict({"weight": _shifts(rows, columns), "bias": taken["bias"]})
     return nn.Sequential(sums, shifts)
+
+
+def restored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of a quick network as those of the network that it was made of."""
+    found = dict(weights)
+    for name in weights:
+        head, _, step = name.rpartition(".1.")
+        if step != "weight" or not _is_shifts(weights[name]):
+            continue
+        sums = found.pop(f"{head}.0.weight")[:, :, 0, 0]
+        rows, columns = found.pop(f"{head}.1.weight").shape[-2:]
+        found[f"{head}.weight"] = sums.T.reshape(1, -1, rows, columns)
+        found[f"{head}.bias"] = found.pop(f"{head}.1.bias")
+    return found
+
+
+def _shifts(rows: int, columns: int) -> Tensor:
+    """Return the kernel (1, taps, rows, columns) that sums one map a tap, each shifted to it."""
+    return torch.eye(rows * columns).reshape(1, -1, rows, columns)
+
+
+def _is_shifts(kernel: Tensor) -> bool:
+    return kernel.ndim == 4 and torch.equal(kernel, _shifts(*kernel.shape[-2:]))  # noqa: PLR2004
 
 
 def _padding(convolution: nn.Conv2d) -> tuple[int, int, int, int]:
@@ -88,12 +121,12 @@ class AverageBlock(nn.Module):
     def __init__(self, block: PSPBlock) -> None:
         super().__init__()
         self.parts: int = block.pool_size
-        self.convolution = block.pool[1]
+        self.pool = nn.Sequential(nn.Identity(), block.pool[1])  # the names stay
 
     def forward(self, features: Tensor) -> Tensor:
         rows, columns = features.shape[-2:]
         down, across = averages(rows, self.parts), averages(columns, self.parts)
-        pooled = self.convolution(down.matmul(features).matmul(across.T))
+        pooled = self.pool(down.matmul(features).matmul(across.T))
         return F.interpolate(pooled, size=(rows, columns), mode="bilinear", align_corners=True)
 
 

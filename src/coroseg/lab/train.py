@@ -18,11 +18,11 @@ from torch.utils.data import DataLoader
 
 from coroseg.errors import ConfigError, ModelError, OutputError
 from coroseg.lab.augment import Augment
-from coroseg.lab.checkpoint import Provenance, averaged_weights, read_checkpoint
+from coroseg.lab.checkpoint import Provenance, averaged_weights, read_checkpoint, read_weights
 from coroseg.lab.config import Config, parse
 from coroseg.lab.curves import Curves
 from coroseg.lab.data import EpochSampler, Portion, VesselImages, read_sources
-from coroseg.lab.models.network import Network, build_model
+from coroseg.lab.models.network import Network, build_model, load_weights
 from coroseg.lab.module import Indexed, Training
 
 LAST = "last.ckpt"
@@ -62,9 +62,12 @@ def train(config: Config, out: Path, *, resume: bool = False) -> TrainingResult:
     validation_samples = [s for p in read_sources(config.data.validation) for s in p.samples]
     size = config.data.size
     augment = Augment(config.augmentation, size)
-    images = VesselImages(portions, size, augment=augment, seed=config.seed)
+    network = _start(config, pretrained=not checkpoint)
+    images = VesselImages(
+        portions, size, augment=augment, seed=config.seed, segments=network.segments
+    )
     validation = Indexed(VesselImages([Portion(validation_samples)], size))
-    module = Training(_start(config, pretrained=not checkpoint), config, validation_samples)
+    module = Training(network, config, validation_samples)
     keep_best = _keeper(out, BEST, monitor="val_dice") if validation_samples else None
     trainer = _trainer(config, out, keep_best)
     data = _Loaders(images, validation, config, first_epoch)
@@ -163,17 +166,22 @@ def _keeper(out: Path, name: str, monitor: str | None = None) -> callbacks.Model
 
 
 def _start(config: Config, *, pretrained: bool) -> Network:
-    """Return the network a run begins with: ImageNet weights, or those of `start`."""
+    """Return the network a run begins with: ImageNet weights, or those of `start`.
+
+    The parts that `load_weights` cannot take from there begin at random; the log names them.
+    """
     from_weights = pretrained and not config.start
     network = build_model(**config.model.model_dump(), pretrained=from_weights)
     if pretrained and config.start:
         try:
-            network.load_state_dict(averaged_weights([*map(read_checkpoint, config.start)]))
+            anew = load_weights(network, averaged_weights([*map(read_weights, config.start)]))
         except RuntimeError as error:
             raise ModelError(
                 f"{config.start[0]}: holds the weights of another network: "
                 "give [model] the settings it was trained with"
             ) from error
+        if anew:
+            _log.info("%s: has no %s: random at first", config.start[0], ", ".join(anew))
     return network
 
 

@@ -3,7 +3,14 @@ import pytest
 import torch
 
 from coroseg.errors import ModelError
-from coroseg.lab.models.network import MIN_CONTRAST, NAMES, Standardise, build_model, describe
+from coroseg.lab.models.network import (
+    MIN_CONTRAST,
+    NAMES,
+    Standardise,
+    build_model,
+    describe,
+    load_weights,
+)
 
 
 def test_standardise_is_the_z_score_of_each_image_by_itself() -> None:
@@ -111,3 +118,53 @@ def test_the_nine_rows_of_table_2_in_its_order() -> None:
 def test_a_wrong_name_or_setting(name: str, changes: dict[str, int], message: str) -> None:
     with pytest.raises(ModelError, match=message):
         build_model(name, **SETTINGS | changes)
+
+
+NARROW = SETTINGS | {"encoder_weights": "none"}
+SIDES = [f"core.heads.{k}" for k in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("given", "asked", "anew"),
+    [
+        ({}, {}, []),
+        ({}, {"segments": 3}, ["core.segment_head"]),
+        ({"segments": 3}, {}, []),
+        ({"segments": 3}, {"segments": 4}, ["core.segment_head"]),
+        ({}, {"finest_width": 6}, ["core.decoders.0.fuse", "core.heads.0"]),
+        ({"deep_supervision": False}, {}, SIDES[1:]),
+        ({}, {"deep_supervision": False}, []),
+    ],
+)
+def test_weights_of_another_shape_of_the_network_are_taken_but_for_heads_and_finest_fusion(
+    given: dict[str, object], asked: dict[str, object], anew: list[str]
+) -> None:
+    source = build_model("unet3plus", **NARROW | given).state_dict()
+    network = build_model("unet3plus", **NARROW | asked)
+    random = {name: value.clone() for name, value in network.state_dict().items()}
+    assert load_weights(network, source) == anew
+    for name, value in network.state_dict().items():
+        kept = any(name.startswith(f"{part}.") for part in anew)
+        assert torch.equal(value, random[name] if kept else source[name]), name
+
+
+@pytest.mark.parametrize("change", ["missing", "left over", "another shape"])
+def test_weights_of_another_network_are_refused(change: str) -> None:
+    network = build_model("unet3plus", **NARROW)
+    weights = network.state_dict()
+    name = "core.decoders.1.fuse.0.weight"
+    if change == "missing":
+        del weights[name]
+    elif change == "left over":
+        weights["core.decoders.4.fuse.0.weight"] = weights[name]
+    else:
+        weights[name] = weights[name][:3]
+    with pytest.raises(RuntimeError, match="fuse"):
+        load_weights(network, weights)
+
+
+def test_segments_are_learnt_by_unet_3_plus_alone() -> None:
+    network = build_model("cgnet", encoder_weights="none")
+    assert network.segments == 0
+    with pytest.raises(TypeError, match="CGNet learns no segments"):
+        network.with_segments(torch.rand(1, 1, 64, 64))

@@ -246,6 +246,36 @@ def test_any_size_is_padded_by_its_edge_and_cut_exactly(
     torch.testing.assert_close(network.side_outputs(image), expected)
 
 
+def test_the_finest_level_alone_has_its_own_width() -> None:
+    network = UNet3Plus(PlainEncoder(1, NARROW), width=2, finest_width=3)
+    fused = [decoder.fuse[0] for decoder in network.decoders]
+    assert [(layer.in_channels, layer.out_channels) for layer in fused] == [(10, 3)] + 3 * [
+        (10, 10)
+    ]
+    assert [head.in_channels for head in network.heads] == [3, 10, 10, 10, NARROW[-1]]
+    assert network(torch.rand(1, 1, 32, 48)).shape == (1, 5, 32, 48)
+
+
+def test_segments_are_told_apart_on_the_second_level_beside_the_same_vessels() -> None:
+    torch.manual_seed(0)
+    network = UNet3Plus(PlainEncoder(1, NARROW), width=2, segments=6).eval()
+    image = torch.rand(2, 1, 32, 48)
+    logits, segments = network.with_segments(image)
+    torch.testing.assert_close(logits, network.side_outputs(image))
+    assert segments.shape == (2, 7, 16, 24)
+    assert network(image).shape == (2, 1, 32, 48)  # in use nothing of it is left
+    segments.square().sum().backward()
+    assert network.segment_head is not None
+    assert network.segment_head.weight.grad is not None
+    assert network.segment_head.weight.grad.abs().max() > 0
+    assert network.heads[0].weight.grad is None
+
+
+def test_without_segments_there_are_none(small: Callable[..., UNet3Plus]) -> None:
+    with pytest.raises(ValueError, match="no segments"):
+        small().with_segments(torch.rand(1, 1, 32, 48))
+
+
 def test_gradients_reach_every_parameter(small: Callable[..., UNet3Plus]) -> None:
     network = small().train()
     torch.sigmoid(network(torch.rand(2, 1, 32, 48))).square().sum().backward()

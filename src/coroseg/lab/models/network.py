@@ -1,5 +1,7 @@
 """A network as it is trained and used: normalisation inside, so that the two cannot drift apart."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -26,6 +28,9 @@ _SPOKEN = {
     "inceptionresnetv2": "InceptionResNetV2",
     "tu-tf_efficientnet_lite0": "EfficientNet-Lite0",
 }
+
+_REPLACEABLE = re.compile(r"core\.(heads\.\d+|segment_head|decoders\.0\.fuse)\.")
+"""What the names of U-Net 3+'s weights behind the shared ones begin with: heads, finest fusion."""
 
 MIN_CONTRAST = 1e-3
 """Added to an image's standard deviation, in grey levels 0..1: a constant image becomes zeros."""
@@ -55,6 +60,17 @@ class Network(nn.Module):
         logits: Tensor = self.core(self.standardise(image))
         return logits
 
+    @property
+    def segments(self) -> int:
+        """How many named segments it learns to tell apart."""
+        return self.core.segments if isinstance(self.core, UNet3Plus) else 0
+
+    def with_segments(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits of a training step and those of the segments: see `UNet3Plus`."""
+        if not isinstance(self.core, UNet3Plus):
+            raise TypeError(f"{type(self.core).__name__} learns no segments: U-Net 3+ alone does")
+        return self.core.with_segments(self.standardise(image))
+
 
 @torch.inference_mode(mode=False)  # its parameters can then be trained, whoever asks for it
 def build_model(name: str, *, pretrained: bool = True, **settings: Any) -> Network:
@@ -76,10 +92,40 @@ def build_model(name: str, *, pretrained: bool = True, **settings: Any) -> Netwo
         core = UNet3Plus(
             encoder,
             width=chosen.width,
+            finest_width=chosen.finest_width,
+            segments=chosen.segments,
             deep_supervision=chosen.deep_supervision,
             upsample_first=chosen.upsample_first,
         )
     return Network(core).to(memory_format=torch.channels_last)
+
+
+def load_weights(network: Network, weights: Mapping[str, Tensor]) -> list[str]:
+    """Give the network these weights; return the names of the parts of it that keep their own.
+
+    Those are heads, and the fusion of the finest level, of which the weights have none or one of
+    another shape; heads that the network has not are left out. Raises `RuntimeError` where any
+    other weight is missing, left over or of another shape. The counters of batch norms may miss.
+    """
+
+    def part(name: str) -> str | None:
+        found = _REPLACEABLE.match(name)
+        return found.group().rstrip(".") if found else None
+
+    def lacking(name: str) -> bool:
+        return name not in weights or weights[name].shape != own[name].shape
+
+    own = network.state_dict()
+    anew = {part(name) for name in own if lacking(name)} - {None}
+    kept = {
+        name: value
+        for name, value in own.items()
+        if part(name) in anew or name.endswith(".num_batches_tracked")
+    }
+    parts = {part(name) for name in own}
+    taken = {name: value for name, value in weights.items() if part(name) in parts - anew}
+    network.load_state_dict(kept | taken)
+    return sorted(filter(None, anew))
 
 
 def describe(name: str, **settings: Any) -> tuple[str, str]:

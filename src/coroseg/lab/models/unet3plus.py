@@ -19,7 +19,11 @@ class UNet3Plus(nn.Module):
     output, channel k the one supervised at level k. Sigmoid of them gives probabilities.
 
     `upsample_first` chooses between the paper's order, up-sampling then convolution, and its
-    reverse, which costs about half.
+    reverse, which costs about half. `finest_width` is the number of channels of the finest level,
+    whose fusion is the largest part of the cost: 5 * `width`, as in the original, unless given.
+
+    With `segments` a further head, on the second level and for training alone, tells so many named
+    segments and the background apart: see `with_segments`.
 
     Source: the paper's Eq. 4; its Section 2.2.1 for the side outputs.
     """
@@ -29,6 +33,8 @@ class UNet3Plus(nn.Module):
         encoder: Encoder,
         *,
         width: int = 64,
+        finest_width: int | None = None,
+        segments: int = 0,
         deep_supervision: bool = True,
         upsample_first: bool = True,
     ) -> None:
@@ -37,16 +43,25 @@ class UNet3Plus(nn.Module):
         self.deep_supervision = deep_supervision
         depth = len(encoder.channels)
         fused = width * depth
+        finest = finest_width or fused
         self.decoders = nn.ModuleList()
         for level in range(depth - 1):
             deeper = [fused] * (depth - 2 - level) + [encoder.channels[-1]]
             sources = [*encoder.channels[: level + 1], *deeper]
             self.decoders.append(
-                FullScaleFusion(sources, level, width, upsample_first=upsample_first)
+                FullScaleFusion(
+                    sources,
+                    level,
+                    width,
+                    fused=finest if level == 0 else fused,
+                    upsample_first=upsample_first,
+                )
             )
-        heads = [fused] * (depth - 1) + [encoder.channels[-1]]
+        heads = [finest] + [fused] * (depth - 2) + [encoder.channels[-1]]
         supervised = heads if deep_supervision else heads[:1]
         self.heads = nn.ModuleList(nn.Conv2d(n, 1, kernel_size=3, padding=1) for n in supervised)
+        self.segments = segments
+        self.segment_head = nn.Conv2d(heads[1], segments + 1, kernel_size=1) if segments else None
 
     def forward(self, image: Tensor) -> Tensor:
         if self.training:
@@ -57,16 +72,30 @@ class UNet3Plus(nn.Module):
         """Return every supervised logit map, (N, S, H, W), in any mode: S is 5, or 1 without."""
         return self._logits(image, outputs=len(self.heads))
 
+    def with_segments(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return every supervised logit map and the segments' logits, (N, 1 + K, h, w).
+
+        h and w are those of the second level; channel 0 is what is no segment. Height and width of
+        the image must be multiples of the coarsest stride. Raises `ValueError` without segments.
+        """
+        if self.segment_head is None:
+            raise ValueError("the network has no segments: build it with segments=K")
+        levels = self._decode(self.encoder(image))
+        return self._supervised(levels, len(self.heads)), self.segment_head(levels[1])
+
     def _logits(self, image: Tensor, outputs: int) -> Tensor:
         def logits(image: Tensor) -> Tensor:
-            levels = self._decode(self.encoder(image))
-            maps = [
-                _upsample(head(levels[k]), self.encoder.strides[k])
-                for k, head in enumerate(self.heads[:outputs])
-            ]
-            return torch.cat(maps, dim=1)
+            return self._supervised(self._decode(self.encoder(image)), outputs)
 
         return padded(logits, image, self.encoder.strides[-1])
+
+    def _supervised(self, levels: list[Tensor], outputs: int) -> Tensor:
+        """Return the first `outputs` logit maps at the image's size, (N, outputs, H, W)."""
+        maps = [
+            _upsample(head(levels[k]), self.encoder.strides[k])
+            for k, head in enumerate(self.heads[:outputs])
+        ]
+        return torch.cat(maps, dim=1)
 
     def _decode(self, features: list[Tensor]) -> list[Tensor]:
         """Return the decoder's maps, finest first; the coarsest is the encoder's own."""
@@ -80,11 +109,18 @@ class FullScaleFusion(nn.Module):
     """One decoder level: feature maps of all levels, brought to this one and fused (Eq. 4).
 
     `features[k]` is (N, in_channels[k], H / 2**k, W / 2**k): the encoder's map up to this level,
-    the decoder's below it. The result is (N, width * len(in_channels), H / 2**level, W / 2**level).
+    the decoder's below it. Each is brought to `width` channels; the result is
+    (N, fused, H / 2**level, W / 2**level).
     """
 
     def __init__(
-        self, in_channels: Sequence[int], level: int, width: int, *, upsample_first: bool
+        self,
+        in_channels: Sequence[int],
+        level: int,
+        width: int,
+        *,
+        fused: int,
+        upsample_first: bool,
     ) -> None:
         super().__init__()
         self.branches = nn.ModuleList()
@@ -99,8 +135,7 @@ class FullScaleFusion(nn.Module):
                 order = [upsampling, convolution]
                 steps = order if upsample_first else order[::-1]
             self.branches.append(nn.Sequential(*steps))
-        total = width * len(in_channels)
-        self.fuse = conv_block(total, total)
+        self.fuse = conv_block(width * len(in_channels), fused)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         branches = zip(self.branches, features, strict=True)
