@@ -316,7 +316,7 @@ def test_a_run_starts_with_an_exported_file_and_says_what_it_lacks(
     first = train(make_config(training=training), tmp_path / "first")
     exported = tmp_path / "a.onnx"
     export(first.last, exported)
-    config = make_config(start=str(exported), training=training, model={"segments": 3})
+    config = make_config(seed=8, start=str(exported), training=training, model={"segments": 3})
     with caplog.at_level(logging.INFO):
         second = train(config, tmp_path / "second")
     assert (
@@ -324,7 +324,7 @@ def test_a_run_starts_with_an_exported_file_and_says_what_it_lacks(
         "core.segment_head: random at first"
     ) in caplog.messages
     given, found = (network_weights(read_checkpoint(run.last)) for run in (first, second))
-    same = [name for name in given if torch.equal(found[name], given[name])]
+    same = [name for name in given if torch.allclose(found[name], given[name], atol=1e-6)]
     heads = [f"core.heads.{k}.weight" for k in range(1, 5)]
     assert set(same) >= {
         name

@@ -168,3 +168,10 @@ def test_segments_are_learnt_by_unet_3_plus_alone() -> None:
     assert network.segments == 0
     with pytest.raises(TypeError, match="CGNet learns no segments"):
         network.with_segments(torch.rand(1, 1, 64, 64))
+
+
+def test_the_counters_of_batch_norms_may_miss() -> None:
+    network = build_model("unet3plus", **NARROW)
+    weights = {n: v for n, v in network.state_dict().items() if not n.endswith("batches_tracked")}
+    assert len(weights) < len(network.state_dict())
+    assert load_weights(network, weights) == []

@@ -116,12 +116,9 @@ def load_weights(network: Network, weights: Mapping[str, Tensor]) -> list[str]:
         return name not in weights or weights[name].shape != own[name].shape
 
     own = network.state_dict()
-    anew = {part(name) for name in own if lacking(name)} - {None}
-    kept = {
-        name: value
-        for name, value in own.items()
-        if part(name) in anew or name.endswith(".num_batches_tracked")
-    }
+    counters = {name for name in own if name.endswith(".num_batches_tracked")}
+    anew = {part(name) for name in own.keys() - counters if lacking(name)} - {None}
+    kept = {name: value for name, value in own.items() if part(name) in anew or name in counters}
     parts = {part(name) for name in own}
     taken = {name: value for name, value in weights.items() if part(name) in parts - anew}
     network.load_state_dict(kept | taken)
