@@ -50,7 +50,8 @@ class _PaddedConv2d(nn.Conv2d):
     sides: tuple[int, int, int, int]
 
     def forward(self, features: Tensor) -> Tensor:
-        return super().forward(F.pad(features, self.sides))
+        # ONNX Runtime merges a padding with the convolution if its value is given.
+        return super().forward(F.pad(features, self.sides, value=0.0))
 
 
 def _has_long_sums(convolution: nn.Conv2d) -> bool:
