@@ -120,7 +120,7 @@ def test_crop_keeps_at_least_the_part_said_and_enlarges_it(image: Tensor) -> Non
     assert max(areas) > 1.5
 
 
-def test_bending_moves_points_smoothly_and_as_far_as_said(image: Tensor) -> None:
+def test_bending_moves_points_smoothly_and_as_far_as_said() -> None:
     """The grey levels are the coordinates, so that the bent image says where each came from."""
     y, x = torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij")
     moved = []

@@ -2,7 +2,6 @@
 
 import json
 import tomllib
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from coroseg.errors import ConfigError
 from coroseg.io.masks import UNKNOWN_SEGMENT
+from coroseg.segmentation.predictor import packaged_model
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -228,7 +228,7 @@ def _with_absolute_paths(config: Config, folder: Path) -> Config:
 
 def _packaged(name: Path) -> Path | None:
     """Return the file of the model of this name in the package."""
-    file = Path(str(resources.files("coroseg"))) / "weights" / f"{name}.onnx"
+    file = packaged_model(str(name))
     return file if name.name == str(name) and file.is_file() else None
 
 

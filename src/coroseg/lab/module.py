@@ -48,14 +48,7 @@ class Training(lightning.LightningModule):
     def training_step(self, batch: tuple[Tensor, ...], _index: int) -> Tensor:
         image, truth = (x.contiguous(memory_format=torch.channels_last) for x in batch[:2])
         loss = self._loss(image, truth, *batch[2:])
-        self.log(
-            "train_loss",
-            loss,
-            on_step=False,
-            on_epoch=True,
-            batch_size=len(image),
-            sync_dist=True,
-        )
+        self._log_mean("train_loss", loss, len(image))
         return loss
 
     def _loss(self, image: Tensor, truth: Tensor, segments: Tensor | None = None) -> Tensor:
@@ -64,16 +57,13 @@ class Training(lightning.LightningModule):
             return loss
         logits, found = self.network.with_segments(image)
         entropy = segment_loss(found, segments[:, 0])
-        self.log(
-            "segment_loss",
-            entropy,
-            on_step=False,
-            on_epoch=True,
-            batch_size=len(image),
-            sync_dist=True,
-        )
+        self._log_mean("segment_loss", entropy, len(image))
         loss = self.loss(logits, truth)
         return loss + self.config.loss.segment_weight * entropy
+
+    def _log_mean(self, name: str, value: Tensor, count: int) -> None:
+        """Log the mean over the epoch's images."""
+        self.log(name, value, on_step=False, on_epoch=True, batch_size=count, sync_dist=True)
 
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _index: int) -> None:
         image, truth, indices = batch

@@ -114,14 +114,18 @@ def network_size(rows: int, columns: int, input_size: int) -> tuple[int, int]:
     return height, width
 
 
+def packaged_model(name: str) -> Path:
+    """Return the place of the package's model of this name; there may be none."""
+    return Path(str(resources.files("coroseg"))) / "weights" / f"{name}.onnx"
+
+
 def _read(model: str | Path) -> tuple[str, bytes]:
     """Return what to call the model in messages, and the content of its file."""
     named = isinstance(model, str) and Path(model).name == model and not model.endswith(".onnx")
     if named:
-        weights = resources.files("coroseg") / "weights"
-        file = weights / f"{model}.onnx"
+        file = packaged_model(str(model))
         if not file.is_file():
-            known = sorted(f.name[:-5] for f in weights.iterdir() if f.name.endswith(".onnx"))
+            known = sorted(f.stem for f in file.parent.iterdir() if f.suffix == ".onnx")
             raise ModelError(
                 f"there is no model named {model!r} in the package: pass a path to an ONNX file "
                 f"or one of: {', '.join(known) or '(the package holds none)'}"
