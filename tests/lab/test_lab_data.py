@@ -230,6 +230,7 @@ def test_segments_are_augmented_with_their_image(samples: list[Sample]) -> None:
     cv2.imwrite(str(path), cv2.imread(str(samples[0].mask), cv2.IMREAD_UNCHANGED) // 255 * 4)
     augment = Augment(Augmentation(noise_probability=0), SIZE)
     known = [Portion([replace(samples[0], segments=path)])]
+    assert set(VesselImages(known, SIZE, segments=4)[0, 0][2].unique().tolist()) == {0, 4}
     data = VesselImages(known, SIZE, augment=augment, segments=4)
     for epoch in range(6):
         _, mask, segments = data[epoch, 0]

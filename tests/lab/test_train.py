@@ -250,6 +250,17 @@ def test_the_data_s_hash_sees_a_changed_pixel(make_data: Callable[..., Path]) ->
     assert len(set(hashes)) == 3
 
 
+def test_the_data_s_hash_sees_a_changed_segment(make_data: Callable[..., Path]) -> None:
+    manifest = make_data(1)
+    segments = manifest.with_name("segments.png")
+    manifest.write_text("image,mask,segments\n0.png,0_mask.png,segments.png\n")
+    hashes = set()
+    for content in (b"a", b"b"):
+        segments.write_bytes(content)
+        hashes.add(data_sha256(manifest))
+    assert len(hashes) == 2
+
+
 def test_the_commit_is_that_of_the_tree_that_holds_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -175,3 +175,13 @@ def test_the_counters_of_batch_norms_may_miss() -> None:
     weights = {n: v for n, v in network.state_dict().items() if not n.endswith("batches_tracked")}
     assert len(weights) < len(network.state_dict())
     assert load_weights(network, weights) == []
+
+
+def test_segments_are_learnt_on_the_standardised_image() -> None:
+    network = build_model("unet3plus", **NARROW | {"segments": 3}).eval()
+    image = torch.rand(1, 1, 64, 64)
+    with torch.no_grad():
+        found = network.with_segments(image)
+        expected = network.core.with_segments(network.standardise(image))
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b)
