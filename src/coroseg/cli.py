@@ -10,7 +10,7 @@ from rich.console import Console
 
 from coroseg.cli_data import data_app
 from coroseg.cli_deidentify import deidentify
-from coroseg.cli_lab import benchmark, export, train
+from coroseg.cli_lab import benchmark, export, teach, train
 from coroseg.cli_measure import catheter_of, measure
 from coroseg.cli_pacs import pacs_app
 from coroseg.cli_simulate import simulate
@@ -40,7 +40,7 @@ app = App(
 )
 app.command(data_app)
 app.command(pacs_app)
-for command in (measure, deidentify, train, benchmark, export, simulate):
+for command in (measure, deidentify, train, teach, benchmark, export, simulate):
     app.command(command)
 
 

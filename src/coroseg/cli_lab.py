@@ -1,4 +1,4 @@
-"""The laboratory's commands: `coroseg train`, `benchmark` and `export`."""
+"""The laboratory's commands: `coroseg train`, `teach`, `benchmark` and `export`."""
 
 import logging
 from pathlib import Path
@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from coroseg.errors import CorosegError, MissingPackageError
-from coroseg.terminal import FAILED, UsageError, console, say
+from coroseg.terminal import FAILED, UsageError, console, open_model, say
 
 
 def train(
@@ -38,6 +38,44 @@ def train(
     result = train_network(read_config(config), out or _run_folder(config), resume=resume)
     if not is_helper():
         print(f"{result.best} (validation Dice {result.val_dice})")
+
+
+def teach(
+    manifest: Path,
+    /,
+    *,
+    model: Annotated[list[str], Parameter(negative="")],
+    size: Annotated[list[int] | None, Parameter(negative="")] = None,
+    out: Path,
+    threads: int | None = None,
+) -> None:
+    """Store what trained models say of the images of a manifest, for a network to learn from.
+
+    Run it again to go on where it stopped.
+
+    Parameters
+    ----------
+    manifest
+        CSV file of images and masks.
+    model
+        ONNX file, or the name of a model in the package; of several, the mean is stored.
+    size
+        Side, in pixels, of the square whose area the models are given; of several, the mean is
+        stored. Each model's own unless given.
+    out
+        CSV file for the manifest with the probabilities, which are kept in a folder of its name.
+    threads
+        Processors to use; all unless given.
+    """
+    from coroseg.lab.teach import teach as store
+    from coroseg.segmentation.predictor import STRIDE
+
+    for side in size or []:
+        if side < STRIDE:
+            raise UsageError(f"--size {side}: at least {STRIDE}")
+    predictors = [open_model(name, threads) for name in model]
+    count = store(manifest, out, predictors, size or [None])
+    print(f"{out}: {count} images")
 
 
 def benchmark(

@@ -145,6 +145,19 @@ def test_segments_that_are_not_the_mask_divided(tmp_path: Path, samples: list[Sa
     assert problems(tmp_path, [replace(samples[0], segments=tmp_path / "right.png")]) == ()
 
 
+def test_probabilities_of_another_image(tmp_path: Path, samples: list[Sample]) -> None:
+    shades = np.arange(ROWS * COLUMNS).reshape(ROWS, COLUMNS).astype(np.uint8)
+    Image.fromarray(shades).save(tmp_path / "right.png")
+    Image.fromarray(shades.T).save(tmp_path / "turned.png")
+    for name, said in {
+        "turned": f"is {COLUMNS} x {ROWS}, its mask {ROWS} x {COLUMNS} (rows x columns)",
+        "absent": "cannot be read as a mask",
+    }.items():
+        (line,) = problems(tmp_path, [replace(samples[0], probability=tmp_path / f"{name}.png")])
+        assert line.startswith(f"{tmp_path / name}.png: {said}")
+    assert problems(tmp_path, [replace(samples[0], probability=tmp_path / "right.png")]) == ()
+
+
 def test_a_patient_or_group_in_two_splits(tmp_path: Path, samples: list[Sample]) -> None:
     leaking = [
         replace(samples[0], patient="7", group="a"),

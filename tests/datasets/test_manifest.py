@@ -45,6 +45,7 @@ def test_what_is_written_is_read_again(rows: list[dict[str, object]], tmp_path: 
             tmp_path / "a" / f"{i}.png",
             tmp_path / "b, c" / f"{i} é.png",
             segments=tmp_path / "d" / f"{i}.png" if i % 2 else None,
+            probability=None if i % 2 else tmp_path / "e" / f"{i}.png",
             **row,  # type: ignore[arg-type]
         )
         for i, row in enumerate(rows)
@@ -57,6 +58,7 @@ def test_the_columns_are_the_contract() -> None:
     assert set(COLUMNS) == {
         *("image", "mask", "patient", "group", "artery", "projection", "primary_angle"),
         *("secondary_angle", "spacing_row_mm", "spacing_column_mm", "dataset", "split", "segments"),
+        "probability",
     }
     assert tuple(field.name for field in fields(Sample)) == COLUMNS
 
@@ -64,15 +66,24 @@ def test_the_columns_are_the_contract() -> None:
 def test_paths_in_the_file_are_relative_so_that_the_folder_can_move(tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     (here / "lists").mkdir(parents=True)
-    written = Sample(here / "x" / "1.png", here / "lists" / "1.png", segments=here / "2.png")
+    written = Sample(
+        here / "x" / "1.png",
+        here / "lists" / "1.png",
+        segments=here / "2.png",
+        probability=here / "p" / "1.png",
+    )
     write_manifest(here / "lists" / "m.csv", [written])
     with (here / "lists" / "m.csv").open(newline="") as file:
         row = next(csv.DictReader(file))
-    assert (row["image"], row["mask"], row["segments"]) == ("../x/1.png", "1.png", "../2.png")
+    paths = row["image"], row["mask"], row["segments"], row["probability"]
+    assert paths == ("../x/1.png", "1.png", "../2.png", "../p/1.png")
     here.rename(there)
     (sample,) = read_manifest(there / "lists" / "m.csv")
     assert sample == Sample(
-        there / "x" / "1.png", there / "lists" / "1.png", segments=there / "2.png"
+        there / "x" / "1.png",
+        there / "lists" / "1.png",
+        segments=there / "2.png",
+        probability=there / "p" / "1.png",
     )
 
 

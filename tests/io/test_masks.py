@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from coroseg.errors import DataError
-from coroseg.io.masks import read_mask, read_segments
+from coroseg.io.masks import read_mask, read_probability, read_segments
 
 TRUTH = np.random.default_rng(0).random((7, 11)) > 0.6
 
@@ -113,3 +113,16 @@ def test_what_numbers_no_segment_is_refused(numbers: np.ndarray, tmp_path: Path)
     Image.fromarray(numbers).save(tmp_path / "a.png")
     with pytest.raises(DataError, match=r"a\.png: holds u?int\d+ values up to \d+: segments are"):
         read_segments(tmp_path / "a.png")
+
+
+def test_probabilities_are_the_shades_of_the_file(tmp_path: Path) -> None:
+    shades = np.arange(256, dtype=np.uint8).reshape(8, 32)
+    Image.fromarray(shades).save(tmp_path / "a.png")
+    np.testing.assert_allclose(read_probability(tmp_path / "a.png"), shades / 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float32, np.bool_])
+def test_what_is_no_8_bit_probability_is_refused(kind: type, tmp_path: Path) -> None:
+    Image.fromarray(np.ones((4, 6), kind)).save(tmp_path / "a.tif")
+    with pytest.raises(DataError, match=r"a\.tif: holds \w+ values: probabilities are 8 bits"):
+        read_probability(tmp_path / "a.tif")

@@ -62,3 +62,17 @@ def test_a_random_part_is_the_mask_inside_a_disc() -> None:
         shares.append(float(part.sum() / mask.sum()))
     assert 0 < min(shares) < 0.5 < max(shares) <= 1
     assert not random_part(torch.zeros_like(mask)).any()
+
+
+def test_traces_of_a_taught_mask_are_no_vessel() -> None:
+    """A hundredth all over leaves the fill of the vessel, and the parts that are kept, as were."""
+    _, image, mask = _scene()
+    traces = torch.where(mask > 0, mask, 0.01)
+    torch.manual_seed(3)
+    expected = erase_vessels(image, mask)
+    torch.manual_seed(3)
+    assert (erase_vessels(image, traces) - expected).abs().max() < 0.01
+    torch.manual_seed(4)
+    part = random_part(mask)
+    torch.manual_seed(4)
+    torch.testing.assert_close(random_part(traces) * (mask > 0), part)

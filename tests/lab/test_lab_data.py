@@ -236,3 +236,39 @@ def test_segments_are_augmented_with_their_image(samples: list[Sample]) -> None:
         _, mask, segments = data[epoch, 0]
         assert segments[mask > 0.9].float().mean() > 3.5
         assert (segments[mask == 0] == 0).all()
+
+
+def with_probabilities(
+    samples: list[Sample], folder: Path, *, turned: bool = False
+) -> list[Sample]:
+    """Return the samples with a probability each, drawn at random."""
+    random = np.random.default_rng(8)
+    found = []
+    for k, sample in enumerate(samples):
+        shape = cv2.imread(str(sample.mask), cv2.IMREAD_UNCHANGED).shape
+        shades = random.integers(0, 256, shape[::-1] if turned else shape).astype(np.uint8)
+        cv2.imwrite(str(folder / f"p{k}.png"), shades)
+        found.append(replace(sample, probability=folder / f"p{k}.png"))
+    return found
+
+
+def test_a_taught_mask_is_the_mean_with_the_probability(
+    samples: list[Sample], tmp_path: Path
+) -> None:
+    taught = with_probabilities(samples, tmp_path)
+    data = VesselImages([Portion(taught, taught=0.7), Portion(taught)], SIZE)
+    for k, sample in enumerate(taught):
+        truth = cv2.imread(str(sample.mask), cv2.IMREAD_UNCHANGED).astype(np.float32) / 255
+        shades = cv2.imread(str(sample.probability), cv2.IMREAD_UNCHANGED).astype(np.float32) / 255
+        mixed = fit_square(0.3 * truth + 0.7 * shades, SIZE)
+        np.testing.assert_allclose(data[0, k][1][0], mixed, atol=0.003)
+        # The same image in a portion that is not taught keeps its mask.
+        np.testing.assert_allclose(data[0, 5 + k][1][0], fit_square(truth, SIZE), atol=0.003)
+
+
+def test_what_cannot_be_taught_is_refused(samples: list[Sample], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"0\.png: its manifest gives no probability"):
+        VesselImages([Portion(samples, taught=0.5)], SIZE)
+    turned = with_probabilities(samples, tmp_path, turned=True)
+    with pytest.raises(ConfigError, match=r"p0\.png: is \(44, 60\), its mask \(60, 44\)"):
+        VesselImages([Portion(turned, taught=0.5)], SIZE)

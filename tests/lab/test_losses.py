@@ -74,6 +74,14 @@ def test_hybrid_loss_is_the_final_one_plus_the_weighted_side_outputs(truth: Tens
     torch.testing.assert_close(loss(logits, truth), expected)
 
 
+def test_the_dice_terms_weigh_as_asked(truth: Tensor) -> None:
+    logits = torch.from_numpy(np.random.default_rng(3).normal(0, 2, (2, 2, 5, 7)))
+    final, side = logits.split(1, dim=1)
+    expected = binary_cross_entropy(final, truth) + 0.3 * dice_loss(final, truth)
+    expected += 2.0 * (binary_cross_entropy(side, truth) + 0.3 * dice_loss(side, truth))
+    torch.testing.assert_close(HybridLoss(0, (2.0,), dice_weight=0.3)(logits, truth), expected)
+
+
 def test_one_output_needs_no_side_weights(logits: Tensor, truth: Tensor) -> None:
     expected = binary_cross_entropy(logits, truth) + dice_loss(logits, truth)
     torch.testing.assert_close(HybridLoss()(logits, truth), expected)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from coroseg.datasets.content import fingerprint, read_image
 from coroseg.datasets.manifest import Sample, read_manifest
 from coroseg.errors import CorosegError
-from coroseg.io.masks import read_mask, read_segments
+from coroseg.io.masks import read_mask, read_probability, read_segments
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -88,6 +88,7 @@ def check_manifest(path: Path) -> Report:
         if not mask.any():
             problems.append(f"{sample.mask}: the mask is empty")
         problems += _of_segments(sample, mask)
+        problems += _of_probability(sample, mask)
         sound.append(sample)
         fractions.append(float(mask.mean()))
     problems += _repeated(same.values())
@@ -109,6 +110,17 @@ def _of_segments(sample: Sample, mask: NDArray[np.bool_]) -> list[str]:
     if differing:
         return [f"{sample.segments}: is not its mask divided: {differing} pixel(s) differ"]
     return []
+
+
+def _of_probability(sample: Sample, mask: NDArray[np.bool_]) -> list[str]:
+    """Return a line where the probability cannot be read, or is not of the mask's size."""
+    if sample.probability is None:
+        return []
+    problems: list[str] = []
+    found = _read(read_probability, sample.probability, problems)
+    if found is None or found.shape == mask.shape:
+        return problems
+    return [f"{sample.probability}: is {_size(found)}, its mask {_size(mask)} (rows x columns)"]
 
 
 def _read(read: Callable[[Path], _Array], path: Path, problems: list[str]) -> _Array | None:

@@ -2,6 +2,7 @@
 
 Paths are relative to the manifest, so that a folder can move. `segments` is an image that tells the
 named parts of the vessels apart: 0 outside them, 1 to 254 inside, as the data set numbers them.
+`probability` is an image of how likely other models held each pixel to be vessel: 0 to 255.
 What may never straddle two splits is a patient, or where no patient is known a group (frames of one
 run), else the image: `Sample.unit`.
 """
@@ -24,7 +25,7 @@ UnitKind = Literal["patient", "group", "image"]
 class Sample:
     """One image with its vessel mask; the fields are the manifest's columns.
 
-    `image`, `mask` and `segments` are absolute. Angles are the positioner's in degrees (LAO and
+    The paths are absolute. Angles are the positioner's in degrees (LAO and
     cranial positive), spacing is in mm; what is not known is None.
     """
 
@@ -41,6 +42,7 @@ class Sample:
     dataset: str | None = None
     split: str | None = None
     segments: Path | None = None
+    probability: Path | None = None
 
     @property
     def unit(self) -> tuple[str, UnitKind, str]:
@@ -59,7 +61,7 @@ class Sample:
 
 COLUMNS = tuple(column.name for column in fields(Sample))
 _REQUIRED = ("image", "mask")
-_PATHS = (*_REQUIRED, "segments")
+_PATHS = (*_REQUIRED, "segments", "probability")
 _CHOICES = {"artery": ("LCA", "RCA"), "projection": ("LAO", "RAO")}
 _ANGLES = ("primary_angle", "secondary_angle")
 _SPACINGS = ("spacing_row_mm", "spacing_column_mm")

@@ -1,4 +1,4 @@
-"""Vessel masks as image files: background 0 and one value for vessel, or one a named segment."""
+"""Vessel masks as image files: 0 and one value for vessel, or one a named segment, or shades."""
 
 import warnings
 from pathlib import Path
@@ -37,6 +37,17 @@ def read_segments(path: Path) -> NDArray[np.uint8]:
             f"numbers, 0 outside and 1 to {UNKNOWN_SEGMENT - 1} inside"
         )
     return np.asarray(pixels, dtype=np.uint8)
+
+
+def read_probability(path: Path) -> NDArray[np.float32]:
+    """Return the probabilities, 0 to 1, in the 8-bit gray image file `path`, (rows, columns).
+
+    Raises `DataError` for a file that cannot be read or is of another kind.
+    """
+    pixels = _read(path)
+    if pixels.dtype != np.uint8:
+        raise DataError(f"{path}: holds {pixels.dtype} values: probabilities are 8 bits, 0 to 255")
+    return np.asarray(pixels, dtype=np.float32) / np.float32(255)
 
 
 def _read(path: Path) -> NDArray[Any]:

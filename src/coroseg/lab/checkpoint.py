@@ -93,7 +93,7 @@ def data_sha256(manifest: Path) -> str:
     """Return the SHA-256 over a manifest and, in its order, every file that it names."""
     digest = hashlib.sha256(sha256_of(manifest).encode())
     for sample in read_manifest(manifest):
-        files = [sample.image, sample.mask, *filter(None, [sample.segments])]
+        files = [sample.image, sample.mask, *filter(None, [sample.segments, sample.probability])]
         digest.update(" ".join(map(sha256_of, files)).encode())
     return digest.hexdigest()
 

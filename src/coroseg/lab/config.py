@@ -28,13 +28,15 @@ class Source(Section):
     """Images of one manifest: those of `split`, or all; each `repeat` times an epoch.
 
     A `repeat` below 1 shows that fraction an epoch, the next one in the next epoch. `flip` stands
-    for `augmentation.flip` where it is given.
+    for `augmentation.flip` where it is given. `taught` is the part that the manifest's
+    probabilities, those of other models, have in what is learnt; the mask has the rest.
     """
 
     manifest: Path
     split: str | None = None
     repeat: Positive = 1.0
     flip: Probability | None = None
+    taught: Probability = 0.0
 
 
 class Data(Section):
@@ -84,10 +86,13 @@ class Model(Section):
 class Loss(Section):
     """The hybrid loss (Eq. 7-9). `side_weights` weigh the side outputs, finest first.
 
-    `segment_weight` weighs the cross entropy of the segments, where the model has them.
+    `dice_weight` weighs 1 - DSC against the cross entropy: the paper's is 1. Below, a network takes
+    less for vessel where it is unsure. `segment_weight` weighs the cross entropy of the segments,
+    where the model has them.
     """
 
     focal_gamma: NonNegative = 0.0
+    dice_weight: NonNegative = 1.0
     side_weights: tuple[NonNegative, ...] = (1.0, 1.0, 1.0, 1.0)
     segment_weight: NonNegative = 0.3
 

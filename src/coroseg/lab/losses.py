@@ -20,15 +20,19 @@ class HybridLoss(nn.Module):
     """The loss of the final output (Eq. 7) plus the weighted losses of the side outputs (Eq. 8, 9).
 
     Called with logits (N, S, H, W), channel 0 the final output, and the truth (N, 1, H, W) in 0..1.
-    The L2 term of Eq. 7 is the optimiser's weight decay. Raises `ConfigError` where S - 1 outputs
-    have no weight each.
+    `dice_weight` weighs 1 - DSC in all of them. The L2 term of Eq. 7 is the optimiser's weight
+    decay. Raises `ConfigError` where S - 1 outputs have no weight each.
     """
 
     def __init__(
-        self, focal_gamma: float = 0.0, side_weights: Sequence[float] = (1.0, 1.0, 1.0, 1.0)
+        self,
+        focal_gamma: float = 0.0,
+        side_weights: Sequence[float] = (1.0, 1.0, 1.0, 1.0),
+        dice_weight: float = 1.0,
     ) -> None:
         super().__init__()
         self.focal_gamma = focal_gamma
+        self.dice_weight = dice_weight
         self.side_weights = tuple(side_weights)
 
     def forward(self, logits: Tensor, truth: Tensor) -> Tensor:
@@ -37,12 +41,14 @@ class HybridLoss(nn.Module):
             raise ConfigError(
                 f"loss.side_weights: {len(self.side_weights)} weights for {sides} side outputs"
             )
-        final = logits[:, :1]
-        loss = binary_cross_entropy(final, truth, self.focal_gamma) + dice_loss(final, truth)
+        loss = self._of(logits[:, :1], truth, self.focal_gamma)
         for k, weight in zip(range(sides), self.side_weights, strict=False):
-            side = logits[:, k + 1 : k + 2]
-            loss = loss + weight * (binary_cross_entropy(side, truth) + dice_loss(side, truth))
+            loss = loss + weight * self._of(logits[:, k + 1 : k + 2], truth)
         return loss
+
+    def _of(self, output: Tensor, truth: Tensor, gamma: float = 0.0) -> Tensor:
+        entropy = binary_cross_entropy(output, truth, gamma)
+        return entropy + self.dice_weight * dice_loss(output, truth)
 
 
 def binary_cross_entropy(logits: Tensor, truth: Tensor, gamma: float = 0.0) -> Tensor:

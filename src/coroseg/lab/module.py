@@ -31,7 +31,9 @@ class Training(lightning.LightningModule):
     def __init__(self, network: Network, config: Config, validation: list[Sample]) -> None:
         super().__init__()
         self.network = network
-        self.loss = HybridLoss(config.loss.focal_gamma, config.loss.side_weights)
+        self.loss = HybridLoss(
+            config.loss.focal_gamma, config.loss.side_weights, config.loss.dice_weight
+        )
         self.config = config
         self._validation = validation
         # Two empty masks have no Dice; such images count for nothing.
