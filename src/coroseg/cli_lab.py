@@ -136,7 +136,14 @@ def benchmark(
     return FAILED if failures else 0
 
 
-def export(checkpoint: Path, /, *averaged_with: Path, out: Path, size: int | None = None) -> None:
+def export(
+    checkpoint: Path,
+    /,
+    *averaged_with: Path,
+    out: Path,
+    size: int | None = None,
+    shift: float = 0.0,
+) -> None:
     """Write a trained network as an ONNX file, kept only if it says what torch says.
 
     Parameters
@@ -150,6 +157,9 @@ def export(checkpoint: Path, /, *averaged_with: Path, out: Path, size: int | Non
         ONNX file.
     size
         Side, in pixels, of the square whose area the network is given: the training's unless given.
+    shift
+        Added to the logit, as calibration on validation images has it: below 0 takes less for
+        vessel.
     """
     _need_lab()
     from coroseg.lab.export import export as export_network
@@ -157,7 +167,9 @@ def export(checkpoint: Path, /, *averaged_with: Path, out: Path, size: int | Non
 
     if size is not None and (size < STRIDE or size % STRIDE):
         raise UsageError(f"--size {size}: a multiple of {STRIDE}")
-    difference = export_network(checkpoint, out, averaged_with=averaged_with, size=size)
+    difference = export_network(
+        checkpoint, out, averaged_with=averaged_with, size=size, shift=shift
+    )
     print(f"{out} (differs from torch by at most {difference:.2g})")
 
 

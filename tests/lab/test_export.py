@@ -20,8 +20,6 @@ from coroseg.lab.export import export
 from coroseg.lab.models.network import Network, build_model, load_weights
 from coroseg.segmentation.predictor import Predictor
 
-CHANCES = ["flip", "affine", "crop_probability", "blur_probability", "noise_probability"]
-CHANCES += ["collimate", "erase", "fade"]
 """The chance of each augmentation."""
 
 SIDES = tuple(f"core.heads.{k}" for k in range(1, 5))
@@ -94,6 +92,23 @@ def test_the_size_given_in_use_may_differ_from_training(checkpoint: Path, tmp_pa
     assert Predictor(tmp_path / "model.onnx").info.input_size == 96
 
 
+def test_a_shift_of_the_logit_is_in_the_file_and_not_in_its_weights(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    export(checkpoint, tmp_path / "as_it_is.onnx")
+    export(checkpoint, tmp_path / "shifted.onnx", shift=-0.7)
+    image = np.random.default_rng(3).random((1, 1, 64, 64), dtype=np.float32)
+    plain, shifted = (
+        Predictor(tmp_path / f"{name}.onnx").run(image) for name in ("as_it_is", "shifted")
+    )
+    odds = plain / (1 - plain) * np.exp(-0.7)
+    np.testing.assert_allclose(shifted, odds / (1 + odds), atol=1e-5)
+    weights = read_weights(tmp_path / "as_it_is.onnx")
+    found = read_weights(tmp_path / "shifted.onnx")
+    assert set(found) == set(weights)
+    assert all(torch.equal(found[name], value) for name, value in weights.items())
+
+
 def test_a_file_that_differs_is_not_kept(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,9 +142,8 @@ def test_checkpoints_are_averaged_one_named_twice_counting_double(
 ) -> None:
     manifest = make_data(4, name="train")
     content = torch.load(checkpoint, weights_only=True)
-    unchanged = dict.fromkeys(CHANCES, 0.0) | {"gamma": 1.0}
     data = {"train": [{"manifest": str(manifest)}], "size": 64, "batch": 4}
-    content["coroseg"]["config"] |= {"data": data, "augmentation": unchanged}
+    content["coroseg"]["config"] |= {"data": data}
     torch.save(content, checkpoint)
     random = torch.Generator().manual_seed(2)
     other = {
