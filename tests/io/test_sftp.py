@@ -64,7 +64,7 @@ def serve(listening: socket.socket, key: paramiko.PKey) -> None:
         transport.set_subsystem_handler("sftp", paramiko.SFTPServer, Files)
         try:
             transport.start_server(server=Host())
-        except (paramiko.SSHException, EOFError):  # the client has gone
+        except (paramiko.SSHException, EOFError, OSError):  # the client has gone
             transport.close()
 
 
