@@ -112,7 +112,7 @@ def export(
 def measure_statistics(network: Network, config: Config) -> None:
     """Measure the mean and variance in each batch norm anew, on training images as they are.
 
-    On augmented ones they were measured too: the masks of DCA1 came out wider (docs/model-card.md).
+    On augmented ones, as they once were, the masks of DCA1 came out wider (docs/train.md).
     Those of an average of networks are not the average of theirs (arXiv 1803.05407, section 3.3).
     Raises `ConfigError` where a manifest that the network was trained on cannot be read.
     """
