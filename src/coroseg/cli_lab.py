@@ -1,6 +1,7 @@
 """The laboratory's commands: `coroseg train`, `teach`, `benchmark` and `export`."""
 
 import logging
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -70,6 +71,8 @@ def teach(
     from coroseg.lab.teach import teach as store
     from coroseg.segmentation.predictor import STRIDE
 
+    if out.suffix != ".csv" or out.resolve() == manifest.resolve():
+        raise UsageError(f"--out {out}: a CSV file, and not the manifest itself")
     for side in size or []:
         if side < STRIDE:
             raise UsageError(f"--size {side}: at least {STRIDE}")
@@ -167,6 +170,8 @@ def export(
 
     if size is not None and (size < STRIDE or size % STRIDE):
         raise UsageError(f"--size {size}: a multiple of {STRIDE}")
+    if not isfinite(shift):
+        raise UsageError(f"--shift {shift}: a finite number")
     difference = export_network(
         checkpoint, out, averaged_with=averaged_with, size=size, shift=shift
     )

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import coroseg
+from coroseg.demo import FRAMES, SEED
 from coroseg.errors import ConfigError, CorosegError, ModelError
 from coroseg.lab import export as module
 from coroseg.lab.checkpoint import read_weights
@@ -18,9 +19,8 @@ from coroseg.lab.config import Config, parse, read_config
 from coroseg.lab.data import VesselImages, read_sources
 from coroseg.lab.export import export
 from coroseg.lab.models.network import Network, build_model, load_weights
-from coroseg.segmentation.predictor import Predictor
-
-"""The chance of each augmentation."""
+from coroseg.segmentation.predictor import Predictor, to_network
+from coroseg.simulation.run import draw_simulation
 
 SIDES = tuple(f"core.heads.{k}" for k in range(1, 5))
 """What an exported file does not hold."""
@@ -242,15 +242,19 @@ def test_merged_batch_norms_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_packaged_model_is_one_to_begin_with() -> None:
-    """Its weights in the network compute what its file computes."""
+    """Its weights in the network compute what its file computes, but for the logit's shift."""
     settings = read_config(Path(__file__).parents[2] / "configs" / "default.toml").model
     network = build_model(**settings.model_dump(), pretrained=False)
     file = Path(coroseg.__file__).parent / "weights" / "default.onnx"
     assert load_weights(network, read_weights(file)) == list(SIDES)
-    image = torch.rand(1, 1, 96, 64, generator=torch.Generator().manual_seed(3))
+    shift = float({p.key: p.value for p in onnx.load(file).metadata_props}["logit_shift"])
+    frame = list(draw_simulation(SEED, frames=FRAMES).frames())[FRAMES // 2]
+    image = to_network((frame.pixels / np.float32(4095))[None], 352)
     with torch.no_grad():
-        expected = torch.sigmoid(network.eval()(image)).numpy()
-    np.testing.assert_allclose(Predictor("default").run(image.numpy()), expected, atol=1e-4)
+        expected = torch.sigmoid(network.eval()(torch.from_numpy(image)) + shift).numpy()
+    assert expected.min() < 0.01  # it shows vessels, and more
+    assert expected.max() > 0.99
+    np.testing.assert_allclose(Predictor("default").run(image), expected, atol=1e-4)
 
 
 def test_padding_and_batch_norms_are_merged_when_the_file_is_loaded(

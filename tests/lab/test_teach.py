@@ -81,6 +81,17 @@ def test_an_interrupted_teaching_goes_on(
         ).read_bytes()
 
 
+def test_a_folder_of_other_files_is_left_alone(
+    make_data: Callable[..., Path], tmp_path: Path, teachers: list[Predictor]
+) -> None:
+    manifest = make_data(2)
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "00000.png").write_bytes(b"mine")
+    with pytest.raises(OutputError, match="masks: holds other files: choose another --out"):
+        teach(manifest, tmp_path / "masks.csv", teachers, [None])
+    assert [path.read_bytes() for path in (tmp_path / "masks").iterdir()] == [b"mine"]
+
+
 def test_what_other_models_or_sizes_said_is_not_mixed_in(
     make_data: Callable[..., Path], tmp_path: Path, teachers: list[Predictor]
 ) -> None:

@@ -250,13 +250,16 @@ def test_the_data_s_hash_sees_a_changed_pixel(make_data: Callable[..., Path]) ->
     assert len(set(hashes)) == 3
 
 
-def test_the_data_s_hash_sees_a_changed_segment(make_data: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("column", ["segments", "probability"])
+def test_the_data_s_hash_sees_a_change_of_what_is_learnt_beside(
+    make_data: Callable[..., Path], column: str
+) -> None:
     manifest = make_data(1)
-    segments = manifest.with_name("segments.png")
-    manifest.write_text("image,mask,segments\n0.png,0_mask.png,segments.png\n")
+    beside = manifest.with_name("beside.png")
+    manifest.write_text(f"image,mask,{column}\n0.png,0_mask.png,beside.png\n")
     hashes = set()
     for content in (b"a", b"b"):
-        segments.write_bytes(content)
+        beside.write_bytes(content)
         hashes.add(data_sha256(manifest))
     assert len(hashes) == 2
 

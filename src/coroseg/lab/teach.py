@@ -73,6 +73,8 @@ def _claim(
     }
     record = folder / TEACHERS
     if not record.exists():
+        if folder.exists() and any(folder.iterdir()):
+            raise OutputError(f"{folder}: holds other files: choose another --out")
         with write_whole(record) as temporary:
             temporary.write_text(json.dumps(made_of, indent=1), encoding="utf-8")
     elif json.loads(record.read_text(encoding="utf-8")) != made_of:
