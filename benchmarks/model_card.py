@@ -58,10 +58,9 @@ def main() -> None:
     train(read_config(CONFIGS / "default-4.toml"), OUT / "stage4", resume=True)
     config = read_config(CONFIGS / "default.toml")
     last = train(config, OUT / "stage5", resume=True).last
-    images = [read_image(sample.image) for sample in validation[:5]]
     # Half of the file is the last stage's weights, half those that it began with.
     others = [*(len(config.start) - 1) * [last], *config.start]
-    export(last, OUT / "default.onnx", averaged_with=others, shift=SHIFT, images=images)
+    export(last, OUT / "default.onnx", averaged_with=others, shift=SHIFT)
     scores = _score(Predictor(OUT / "default.onnx"), validation, "arcade-val")
     tables = [_table("ARCADE val", scores)]
     dca1 = _leave_groups_out(config, read_manifest(DATA / "dca1.csv"))

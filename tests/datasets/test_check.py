@@ -138,7 +138,7 @@ def test_segments_that_are_not_the_mask_divided(tmp_path: Path, samples: list[Sa
         "outside": "is not its mask divided: 2 pixel(s) differ",
         "turned": f"is {COLUMNS} x {ROWS}, its mask {ROWS} x {COLUMNS} (rows x columns)",
         "unknown": "holds uint8 values up to 255: segments are 8-bit numbers",
-        "absent": "cannot be read as a mask",
+        "absent": "cannot be read as segments",
     }.items():
         (line,) = problems(tmp_path, [replace(samples[0], segments=tmp_path / f"{name}.png")])
         assert line.startswith(f"{tmp_path / name}.png: {said}")
@@ -151,7 +151,7 @@ def test_probabilities_of_another_image(tmp_path: Path, samples: list[Sample]) -
     Image.fromarray(shades.T).save(tmp_path / "turned.png")
     for name, said in {
         "turned": f"is {COLUMNS} x {ROWS}, its mask {ROWS} x {COLUMNS} (rows x columns)",
-        "absent": "cannot be read as a mask",
+        "absent": "cannot be read as probabilities",
     }.items():
         (line,) = problems(tmp_path, [replace(samples[0], probability=tmp_path / f"{name}.png")])
         assert line.startswith(f"{tmp_path / name}.png: {said}")

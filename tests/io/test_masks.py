@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +127,19 @@ def test_what_is_no_8_bit_probability_is_refused(kind: type, tmp_path: Path) -> 
     Image.fromarray(np.ones((4, 6), kind)).save(tmp_path / "a.tif")
     with pytest.raises(DataError, match=r"a\.tif: holds \w+ values: probabilities are 8 bits"):
         read_probability(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    ("read", "kind"),
+    [
+        (read_mask, "a mask .*: pass an image file of 0 and 255"),
+        (read_segments, "segments .*: pass an image file of their numbers"),
+        (read_probability, "probabilities .*: pass an image file of 0 to 255"),
+    ],
+)
+def test_an_unreadable_file_is_called_what_it_should_be(
+    read: Callable[[Path], object], kind: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=rf"a\.png: cannot be read as {kind}"):
+        read(tmp_path / "a.png")

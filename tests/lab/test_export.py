@@ -1,4 +1,5 @@
 import copy
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import coroseg
+from coroseg.datasets.manifest import read_manifest
 from coroseg.demo import FRAMES, SEED
 from coroseg.errors import ConfigError, CorosegError, ModelError
 from coroseg.lab import export as module
@@ -125,6 +128,44 @@ def test_a_file_that_differs_is_not_kept(
         export(checkpoint, out)
     assert out.read_bytes() == b"earlier"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best.ckpt", "model.onnx"]
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_it_is_compared_on_images_of_its_own(
+    checkpoint: Path,
+    tmp_path: Path,
+    make_data: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    validated: bool,
+) -> None:
+    own, other = make_data(7, name="own"), make_data(7, name="other", seed=50)
+    data = {"train": [{"manifest": str(other if validated else own)}], "size": 64}
+    if validated:
+        data["validation"] = [{"manifest": str(own)}]
+    content = torch.load(checkpoint, weights_only=True)
+    content["coroseg"]["config"] |= {"data": data}
+    torch.save(content, checkpoint)
+    compared: list[np.ndarray] = []
+
+    def largest_difference(_: nn.Module, __: Path, images: list[np.ndarray]) -> float:
+        compared.extend(images)
+        return 0.0
+
+    monkeypatch.setattr(module, "largest_difference", largest_difference)
+    export(checkpoint, tmp_path / "model.onnx")
+    assert len(compared) == 5 + 3
+    for sample, image in zip(read_manifest(own)[:5], compared[:5], strict=True):
+        expected = np.asarray(Image.open(sample.image), np.float32) / 255
+        np.testing.assert_allclose(image, expected, atol=1e-6)
+
+
+def test_it_says_where_it_is_compared_on_noise_alone(
+    checkpoint: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    export(checkpoint, tmp_path / "model.onnx")
+    (record,) = (r for r in caplog.records if r.levelname == "WARNING")
+    assert re.match(r"compared with torch on noise alone: .*none\.csv", record.getMessage())
 
 
 def test_a_foreign_checkpoint_is_refused(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
     Vessel is 1, 255 or 65535; one bit, gray and gray stored as colour are accepted. Raises
     `DataError` for a file that cannot be read and for any other value: shades have no sure outline.
     """
-    return _binary(_read(path), path)
+    return _binary(_read(path, "a mask", "0 and 255"), path)
 
 
 def read_segments(path: Path) -> NDArray[np.uint8]:
@@ -30,7 +30,7 @@ def read_segments(path: Path) -> NDArray[np.uint8]:
 
     Raises `DataError` for a file that cannot be read, and for values that are no segment's.
     """
-    pixels = _read(path)
+    pixels = _read(path, "segments", "their numbers")
     if pixels.dtype != np.uint8 or (pixels == UNKNOWN_SEGMENT).any():
         raise DataError(
             f"{path}: holds {pixels.dtype} values up to {pixels.max()}: segments are 8-bit "
@@ -44,14 +44,14 @@ def read_probability(path: Path) -> NDArray[np.float32]:
 
     Raises `DataError` for a file that cannot be read or is of another kind.
     """
-    pixels = _read(path)
+    pixels = _read(path, "probabilities", "0 to 255")
     if pixels.dtype != np.uint8:
         raise DataError(f"{path}: holds {pixels.dtype} values: probabilities are 8 bits, 0 to 255")
     return np.asarray(pixels, dtype=np.float32) / np.float32(255)
 
 
-def _read(path: Path) -> NDArray[Any]:
-    """Return the one channel of a mask's file."""
+def _read(path: Path, kind: str, values: str) -> NDArray[Any]:
+    """Return the one channel of a file of `kind`, which should hold `values`."""
     from PIL import Image
 
     from coroseg.io.raster import DAMAGE
@@ -65,19 +65,20 @@ def _read(path: Path) -> NDArray[Any]:
     except DAMAGE as error:
         why = getattr(error, "strerror", None) or str(error).strip().partition("\n")[0]
         raise DataError(
-            f"{path}: cannot be read as a mask ({why}): pass an image file of 0 and 255"
+            f"{path}: cannot be read as {kind} ({why}): pass an image file of {values}"
         ) from error
     if frames != 1:
-        raise DataError(f"{path}: a mask is one image, and this file holds {frames}")
-    return _gray(pixels, path) if colour else pixels
+        raise DataError(f"{path}: holds {frames} images: pass a file of one image, of {values}")
+    if not colour:
+        return pixels
+    if not _is_gray(pixels):
+        raise DataError(f"{path}: is not gray and opaque: pass an image of {values}, one channel")
+    return pixels[..., 0]
 
 
-def _gray(rgba: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
-    """Return the one channel of a gray image stored as colour."""
-    gray = rgba[..., 0]
-    if (rgba[..., 1:3] != gray[..., None]).any() or (rgba[..., 3] != 255).any():  # noqa: PLR2004
-        raise DataError(f"{path}: a mask is gray and opaque: save it as 0 and 255, one channel")
-    return gray
+def _is_gray(rgba: NDArray[np.uint8]) -> bool:
+    """Whether the image is gray stored as colour, and opaque."""
+    return bool((rgba[..., 1:3] == rgba[..., :1]).all() and (rgba[..., 3] == 255).all())  # noqa: PLR2004
 
 
 def _binary(pixels: NDArray[np.generic], path: Path) -> NDArray[np.bool_]:

@@ -16,7 +16,8 @@ from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader
 
 from coroseg.angiogram import Frame
-from coroseg.errors import ModelError
+from coroseg.datasets.content import read_image
+from coroseg.errors import CorosegError, ModelError
 from coroseg.io.files import write_whole
 from coroseg.lab.checkpoint import (
     averaged_weights,
@@ -34,6 +35,9 @@ TOLERANCE = 1e-4
 """How far a probability of ONNX Runtime may lie from torch's."""
 
 OPSET = 17
+COMPARED_IMAGES = 5
+"""On how many real images, beside noise."""
+
 STATISTICS_IMAGES = 320
 """How many images the batch norms of averaged weights see."""
 
@@ -64,7 +68,6 @@ def export(
     name: str | None = None,
     size: int | None = None,
     shift: float = 0.0,
-    images: Sequence[Frame] = (),
 ) -> float:
     """Write the network of `checkpoint` to the ONNX file `out`; return its largest difference.
 
@@ -74,7 +77,8 @@ def export(
     `size` is the side of the square whose area the network is given: the training's unless given.
     `shift` is added to the logit: below 0 less is taken for vessel. A training that begins with the
     file begins without it.
-    The file is compared with torch on `images`, (rows, columns) in 0..1, and on three of noise.
+    The file is compared with torch on images that the network was validated on (else trained on),
+    as far as they can be read, and on three of noise.
     Raises `ModelError`, and leaves `out` as it was, where a probability differs by more than
     `TOLERANCE`.
     """
@@ -99,7 +103,7 @@ def export(
     }
     with write_whole(out) as temporary:
         _write(quick(model), temporary, size, metadata)
-        difference = largest_difference(model, temporary, [*images, *_noise(size)])
+        difference = largest_difference(model, temporary, [*_own_images(config), *_noise(size)])
         if not difference <= TOLERANCE:
             raise ModelError(
                 f"{checkpoint}: ONNX Runtime's probabilities differ from torch's by "
@@ -119,6 +123,16 @@ def measure_statistics(network: Network, config: Config) -> None:
     images = VesselImages(read_sources(config.data.train), config.data.size)
     keys = list(EpochSampler(images, 1, 0, seed=config.seed))[:STATISTICS_IMAGES]
     update_bn(DataLoader(images, batch_size=config.data.batch, sampler=keys), network)
+
+
+def _own_images(config: Config) -> list[Frame]:
+    """Return images that the network was validated on, else trained on; none if unreadable."""
+    try:
+        portion = read_sources(config.data.validation or config.data.train)[0]
+        return [read_image(sample.image) for sample in portion.samples[:COMPARED_IMAGES]]
+    except CorosegError as error:
+        _log.warning("compared with torch on noise alone: %s", error)
+        return []
 
 
 def largest_difference(model: nn.Module, file: Path, images: Sequence[Frame]) -> float:
