@@ -21,7 +21,13 @@ from coroseg.lab.checkpoint import read_weights
 from coroseg.lab.config import Config, parse, read_config
 from coroseg.lab.data import VesselImages, read_sources
 from coroseg.lab.export import export
-from coroseg.lab.models.network import Network, build_model, load_weights
+from coroseg.lab.models.network import (
+    MIN_CONTRAST,
+    Network,
+    Standardise,
+    build_model,
+    load_weights,
+)
 from coroseg.segmentation.predictor import Predictor, to_network
 from coroseg.simulation.run import draw_simulation
 
@@ -158,6 +164,19 @@ def test_it_is_compared_on_images_of_its_own(
     for sample, image in zip(read_manifest(own)[:5], compared[:5], strict=True):
         expected = np.asarray(Image.open(sample.image), np.float32) / 255
         np.testing.assert_allclose(image, expected, atol=1e-6)
+
+
+def test_onnx_runtime_standardises_an_image_to_the_last_digits(tmp_path: Path) -> None:
+    """Low contrast on a bright ground: a sum of all pixels in float32 was 1e-5 off."""
+    rows, columns = np.mgrid[:384, :384] / np.float32(384)
+    image = (0.8 + 0.1 * np.sin(9 * rows) * columns).astype(np.float32)
+    file = tmp_path / "standardise.onnx"
+    module._write(Standardise(), file, 384, {})
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"image": image[None, None]})
+    exact = image.astype(np.float64)
+    expected = (exact - exact.mean()) / (exact.std() + MIN_CONTRAST)
+    np.testing.assert_allclose(found[0, 0], expected, atol=3e-6)
 
 
 def test_it_says_where_it_is_compared_on_noise_alone(

