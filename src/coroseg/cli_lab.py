@@ -143,6 +143,8 @@ def export(
     checkpoint: Path,
     /,
     *averaged_with: Path,
+    second: Path | None = None,
+    half: Annotated[bool, Parameter(negative="")] = False,
     out: Path,
     size: int | None = None,
     shift: float = 0.0,
@@ -156,6 +158,11 @@ def export(
     averaged_with
         More checkpoints, of runs that began with the same weights: all are averaged, and one named
         twice counts double. The images that the first was trained on are read again.
+    second
+        Checkpoint of a run on images of other readers: its network goes into the file too, for
+        images that look like those. The images of both are read again.
+    half
+        Store the weights in 16 bits: half the size.
     out
         ONNX file.
     size
@@ -173,7 +180,13 @@ def export(
     if not isfinite(shift):
         raise UsageError(f"--shift {shift}: a finite number")
     difference = export_network(
-        checkpoint, out, averaged_with=averaged_with, size=size, shift=shift
+        checkpoint,
+        out,
+        averaged_with=averaged_with,
+        second=second,
+        half=half,
+        size=size,
+        shift=shift,
     )
     print(f"{out} (differs from torch by at most {difference:.2g})")
 

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import nn
 
 import coroseg
+from coroseg.datasets.content import read_image
 from coroseg.datasets.manifest import read_manifest
 from coroseg.demo import FRAMES, SEED
 from coroseg.errors import ConfigError, CorosegError, ModelError
@@ -27,6 +28,7 @@ from coroseg.lab.models.network import (
     Standardise,
     build_model,
     load_weights,
+    unet3plus,
 )
 from coroseg.segmentation.predictor import Predictor, to_network
 from coroseg.simulation.run import draw_simulation
@@ -233,6 +235,78 @@ def test_checkpoints_are_averaged_one_named_twice_counting_double(
         probability, old = torch.sigmoid(expected(image)), torch.sigmoid(before(image))
     assert (probability - old).abs().max() > 0.01  # the statistics matter
     np.testing.assert_allclose(Predictor(out).run(image.numpy()), probability.numpy(), atol=1e-4)
+
+
+def test_statistics_are_measured_anew_behind_a_frozen_encoder(
+    network: Network, make_data: Callable[..., Path]
+) -> None:
+    data = {"train": [{"manifest": str(make_data(4, name="train"))}], "size": 64, "batch": 4}
+    config = parse(Config, SETTINGS | {"data": data, "training": {"frozen_encoder": True}}, "test")
+    measured = copy.deepcopy(network)
+    module.measure_statistics(measured, config)
+    before, after = network.state_dict(), measured.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {
+        name
+        for name in before
+        if name.startswith("core.decoders.")
+        and name.endswith(("running_mean", "running_var", "batches_tracked"))
+    }
+    # The finest fusion's statistics, of all images in one batch.
+    fuse = unet3plus(network).decoders[0].fuse
+    seen: list[torch.Tensor] = []
+    handle = (
+        unet3plus(measured)
+        .decoders[0]
+        .fuse[0]
+        .register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    )
+    module.measure_statistics(measured, config)
+    handle.remove()
+    assert fuse[1].num_features == seen[0].shape[1]
+    mean = after["core.decoders.0.fuse.1.running_mean"]
+    torch.testing.assert_close(mean, seen[0].mean(dim=(0, 2, 3)), atol=1e-5, rtol=1e-4)
+
+
+def test_a_second_network_serves_the_images_that_look_like_its_own(
+    checkpoint: Path, tmp_path: Path, make_data: Callable[..., Path]
+) -> None:
+    """Its images are wide, the first's tall: the drawn vessels then look otherwise."""
+    tall = make_data(6, shape=(96, 40), name="tall")
+    wide = make_data(6, shape=(40, 96), name="wide", seed=60)
+    paths = [checkpoint, tmp_path / "second.ckpt"]
+    random = torch.Generator().manual_seed(6)
+    for path, manifest in zip(paths, (tall, wide), strict=True):
+        content = torch.load(checkpoint, weights_only=True)
+        data = {"train": [{"manifest": str(manifest)}], "size": 96, "batch": 6}
+        content["coroseg"]["config"] |= {"data": data}
+        for value in content["state_dict"].values():
+            if path != checkpoint and value.ndim > 1:
+                value.mul_(0.5 + torch.rand(value.shape, generator=random))
+        torch.save(content, path)
+    export(paths[0], tmp_path / "first.onnx")
+    export(paths[1], tmp_path / "second.onnx", averaged_with=[paths[1]])
+    export(paths[0], tmp_path / "both.onnx", second=paths[1])
+    first, second, both = (Predictor(tmp_path / f"{n}.onnx") for n in ("first", "second", "both"))
+    for manifest, own, other in ((tall, first, second), (wide, second, first)):
+        images = np.stack([read_image(s.image) for s in read_manifest(manifest)])
+        expected = own.predict(images)
+        assert np.abs(expected - other.predict(images)).max() > 0.01
+        np.testing.assert_allclose(both.predict(images), expected, atol=1e-5)
+    weights, found = (read_weights(tmp_path / f"{n}.onnx") for n in ("first", "both"))
+    assert set(found) == set(weights)
+    assert all(torch.equal(found[name], value) for name, value in weights.items())
+
+
+def test_weights_in_16_bits_take_half_the_room(checkpoint: Path, tmp_path: Path) -> None:
+    for half in (False, True):
+        export(checkpoint, tmp_path / f"{half}.onnx", half=half)
+    sizes = [(tmp_path / f"{half}.onnx").stat().st_size for half in (False, True)]
+    assert sizes[1] < 0.6 * sizes[0]
+    weights, found = (read_weights(tmp_path / f"{half}.onnx") for half in (False, True))
+    assert set(found) == set(weights)
+    for name, value in weights.items():
+        assert torch.equal(found[name], value.half().float() if value.ndim > 1 else value), name
 
 
 def test_an_average_without_the_images_it_was_trained_on_is_refused(

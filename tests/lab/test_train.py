@@ -449,3 +449,28 @@ def test_a_run_killed_by_the_system_is_resumed_exactly(
     for out in ("killed", "whole"):
         assert start(out).wait() == 0
     assert_same_run(tmp_path / "killed", tmp_path / "whole")
+
+
+def test_a_frozen_encoder_stays_to_the_last_bit(make_config: MakeConfig, tmp_path: Path) -> None:
+    training = {"epochs": 1, "accelerator": "cpu", "learning_rate": 1e-2, "average_decay": 0.5}
+    first = train(make_config(training=training), tmp_path / "first")
+    changes = {"seed": 4, "start": str(first.last)}
+    frozen = make_config(**changes, training=training | {"frozen_encoder": True})
+    runs = [
+        train(frozen, tmp_path / "frozen"),
+        train(make_config(**changes, training=training), tmp_path / "free"),
+    ]
+    given, *found = (network_weights(read_checkpoint(run.last)) for run in (first, *runs))
+    kept, changed = ({n for n in given if torch.equal(given[n], f[n])} for f in found)
+    encoder = {name for name in given if name.startswith("core.encoder.")}
+    assert any(name.endswith("running_var") for name in encoder)
+    assert encoder <= kept
+    assert not [n for n in kept if n.startswith("core.decoders.") and n.endswith(".0.weight")]
+    assert not [n for n in changed & encoder if n.endswith(("conv_pw.weight", "running_var"))]
+
+
+def test_another_network_has_no_encoder_to_freeze(make_config: MakeConfig, tmp_path: Path) -> None:
+    model = {"name": "pspnet", "encoder": "resnet18"}
+    config = make_config(model=model, training={"frozen_encoder": True})
+    with pytest.raises(ModelError, match="no encoder to freeze"):
+        train(config, tmp_path / "run")

@@ -137,7 +137,8 @@ class Training(Section):
     """Optimiser, schedule and length.
 
     `decay` reads the paper's "decay": `weight` is an L2 weight decay, `inverse_time` divides the
-    learning rate by 1 + decay x step. Either takes its rate from `decay_rate`.
+    learning rate by 1 + decay x step. Either takes its rate from `decay_rate`. With
+    `frozen_encoder` the encoder stays as the run began, its batch norms too (U-Net 3+ alone).
     """
 
     epochs: Count = 100
@@ -150,6 +151,7 @@ class Training(Section):
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     gradient_clip: NonNegative = 0.0
     patience: Annotated[int, Field(ge=0)] = 0
+    frozen_encoder: bool = False
     accelerator: str = "auto"
     devices: Count = 1
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader
@@ -27,8 +28,15 @@ from coroseg.lab.checkpoint import (
 )
 from coroseg.lab.config import Config, parse
 from coroseg.lab.data import EpochSampler, VesselImages, read_sources
-from coroseg.lab.models.network import Network, build_model, describe
+from coroseg.lab.models.network import (
+    Network,
+    build_model,
+    describe,
+    unet3plus,
+)
+from coroseg.lab.models.routed import Routed
 from coroseg.lab.quick import quick
+from coroseg.lab.route import fit_router
 from coroseg.segmentation.predictor import Predictor, to_network
 
 TOLERANCE = 1e-4
@@ -65,6 +73,8 @@ def export(
     out: Path,
     *,
     averaged_with: Sequence[Path] = (),
+    second: Path | None = None,
+    half: bool = False,
     name: str | None = None,
     size: int | None = None,
     shift: float = 0.0,
@@ -74,6 +84,9 @@ def export(
     Its weights are averaged with those of the other checkpoints, if any; one named twice counts
     double. An average's batch norms then measure their statistics anew, on images that
     `checkpoint` was trained on (the manifests in its config).
+    `second` is the checkpoint of a run on images of other readers: the file then holds its network
+    too, for images that look like those (`Routed`). Its batch norms measure their statistics anew.
+    With `half` the weights are rounded to 16 bits, which halves the file.
     `size` is the side of the square whose area the network is given: the training's unless given.
     `shift` is added to the logit: below 0 less is taken for vessel. A training that begins with the
     file begins without it.
@@ -89,8 +102,12 @@ def export(
     network.load_state_dict(averaged_weights(weights))
     if averaged_with:
         measure_statistics(network, config)
-    model = Probabilities(network, shift).eval()
     size = size or config.data.size
+    if second:
+        network = _routed(network, config, second, size)
+    if half:
+        _round(network)
+    model = Probabilities(network, shift).eval()
     metadata = {
         "name": name or out.stem,
         "version": version("coroseg"),
@@ -102,7 +119,7 @@ def export(
         "git_commit": str(content["coroseg"]["git_commit"]),
     }
     with write_whole(out) as temporary:
-        _write(quick(model), temporary, size, metadata)
+        _write(quick(model), temporary, size, metadata, half=half)
         difference = largest_difference(model, temporary, [*_own_images(config), *_noise(size)])
         if not difference <= TOLERANCE:
             raise ModelError(
@@ -118,11 +135,42 @@ def measure_statistics(network: Network, config: Config) -> None:
 
     On augmented ones, as they once were, the masks of DCA1 came out wider (docs/train.md).
     Those of an average of networks are not the average of theirs (arXiv 1803.05407, section 3.3).
-    Raises `ConfigError` where a manifest that the network was trained on cannot be read.
+    Those of a frozen encoder stay. Raises `ConfigError` where a manifest that the network was
+    trained on cannot be read.
     """
+    measured: nn.Module = network
+    if config.training.frozen_encoder:
+        measured = _Decoders(network.eval())
     images = VesselImages(read_sources(config.data.train), config.data.size)
     keys = list(EpochSampler(images, 1, 0, seed=config.seed))[:STATISTICS_IMAGES]
-    update_bn(DataLoader(images, batch_size=config.data.batch, sampler=keys), network)
+    update_bn(DataLoader(images, batch_size=config.data.batch, sampler=keys), measured)
+
+
+def _routed(network: Network, config: Config, second: Path, size: int) -> Routed:
+    """Return the network with that of the checkpoint `second` beside it."""
+    content = read_checkpoint(second)
+    its_config = parse(Config, content["coroseg"]["config"], str(second))
+    other = build_model(**its_config.model.model_dump(), pretrained=False)
+    other.load_state_dict(network_weights(content))
+    measure_statistics(other, its_config)
+    own, its = (
+        [sample for portion in read_sources(c.data.train) for sample in portion.samples]
+        for c in (config, its_config)
+    )
+    router = fit_router(network.eval(), own, its, size)
+    return Routed(unet3plus(network), unet3plus(other), router)
+
+
+class _Decoders(nn.Module):
+    """The whole network, of which the decoders alone are seen by who looks for its parts."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.decoders = unet3plus(network).decoders
+        self._run = network.forward
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self._run(image)
 
 
 def _own_images(config: Config) -> list[Frame]:
@@ -147,7 +195,9 @@ def largest_difference(model: nn.Module, file: Path, images: Sequence[Frame]) ->
     return float(max(differences))
 
 
-def _write(model: nn.Module, path: Path, size: int, metadata: dict[str, Any]) -> None:
+def _write(
+    model: nn.Module, path: Path, size: int, metadata: dict[str, Any], *, half: bool = False
+) -> None:
     free = {0: "frames", 2: "rows", 3: "columns"}
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         # The newer exporter reasons about free sizes for minutes; the older one takes seconds.
@@ -170,9 +220,36 @@ def _write(model: nn.Module, path: Path, size: int, metadata: dict[str, Any]) ->
     output = content.graph.output[0].type.tensor_type.shape.dim[1]
     output.ClearField("dim_param")
     output.dim_value = 1
+    if half:
+        _store_in_16_bits(content.graph)
     onnx.helper.set_model_props(content, metadata)
     onnx.checker.check_model(content)
     onnx.save(content, path)
+
+
+def _round(network: nn.Module) -> None:
+    """Round the weights to 16 bits, but for vectors, which are few."""
+    with torch.no_grad():
+        for weight in network.parameters():
+            if weight.ndim > 1:
+                weight.copy_(weight.half())
+
+
+def _store_in_16_bits(graph: onnx.GraphProto) -> None:
+    """Keep the weights that 16 bits hold exactly in as many; ONNX Runtime widens them once."""
+    casts = []
+    for tensor in graph.initializer:
+        value = numpy_helper.to_array(tensor)
+        rounded = value.astype(np.float16)
+        if value.dtype == np.float32 and value.ndim > 1 and np.array_equal(rounded, value):
+            stored = f"half.{tensor.name}"
+            casts.append(
+                onnx.helper.make_node("Cast", [stored], [tensor.name], to=tensor.data_type)
+            )
+            tensor.CopyFrom(numpy_helper.from_array(rounded, stored))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _noise(size: int) -> list[Frame]:

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from coroseg.lab.checkpoint import Provenance, averaged_weights, read_checkpoint
 from coroseg.lab.config import Config, parse
 from coroseg.lab.curves import Curves
 from coroseg.lab.data import EpochSampler, Portion, VesselImages, read_sources
-from coroseg.lab.models.network import Network, build_model, load_weights
+from coroseg.lab.models.network import Network, build_model, load_weights, unet3plus
 from coroseg.lab.module import Indexed, Training
 
 LAST = "last.ckpt"
@@ -71,7 +72,10 @@ def train(config: Config, out: Path, *, resume: bool = False) -> TrainingResult:
     keep_best = _keeper(out, BEST, monitor="val_dice") if validation_samples else None
     trainer = _trainer(config, out, keep_best)
     data = _Loaders(images, validation, config, first_epoch)
-    trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+    with warnings.catch_warnings():
+        if config.training.frozen_encoder:  # its batch norms are meant to be in inference
+            warnings.filterwarnings("ignore", "Found .* in eval mode")
+        trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     if keep_best is None:
         return TrainingResult(last, last, None)
     score = keep_best.best_model_score
@@ -182,6 +186,8 @@ def _start(config: Config, *, pretrained: bool) -> Network:
             ) from error
         if anew:
             _log.info("%s: has no %s: random at first", config.start[0], ", ".join(anew))
+    if config.training.frozen_encoder:
+        unet3plus(network).freeze_encoder()
     return network
 
 

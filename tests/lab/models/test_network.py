@@ -166,7 +166,7 @@ def test_weights_of_another_network_are_refused(change: str) -> None:
 def test_segments_are_learnt_by_unet_3_plus_alone() -> None:
     network = build_model("cgnet", encoder_weights="none")
     assert network.segments == 0
-    with pytest.raises(TypeError, match="CGNet learns no segments"):
+    with pytest.raises(ModelError, match=r"^CGNet has no segments, and no encoder to freeze"):
         network.with_segments(torch.rand(1, 1, 64, 64))
 
 

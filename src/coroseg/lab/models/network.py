@@ -73,9 +73,17 @@ class Network(nn.Module):
 
     def with_segments(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return the logits of a training step and those of the segments: see `UNet3Plus`."""
-        if not isinstance(self.core, UNet3Plus):
-            raise TypeError(f"{type(self.core).__name__} learns no segments: U-Net 3+ alone does")
-        return self.core.with_segments(self.standardise(image))
+        return unet3plus(self).with_segments(self.standardise(image))
+
+
+def unet3plus(network: Network) -> UNet3Plus:
+    """Return the U-Net 3+ that the network is. Raises `ModelError` where it is another."""
+    if not isinstance(network.core, UNet3Plus):
+        raise ModelError(
+            f"{type(network.core).__name__} has no segments, and no encoder to freeze or to share: "
+            "U-Net 3+ alone has"
+        )
+    return network.core
 
 
 @torch.inference_mode(mode=False)  # its parameters can then be trained, whoever asks for it

@@ -1,6 +1,7 @@
 """U-Net 3+ on any convolutional encoder: full-scale skips and deep supervision (Eq. 4)."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -62,6 +63,19 @@ class UNet3Plus(nn.Module):
         self.heads = nn.ModuleList(nn.Conv2d(n, 1, kernel_size=3, padding=1) for n in supervised)
         self.segments = segments
         self.segment_head = nn.Conv2d(heads[1], segments + 1, kernel_size=1) if segments else None
+        self._encoder_frozen = False
+
+    def freeze_encoder(self) -> None:
+        """Keep the encoder, its batch norms' statistics too, as it is from now on."""
+        self._encoder_frozen = True
+        self.encoder.requires_grad_(requires_grad=False).eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """Choose between training and inference, but for an encoder that is frozen."""
+        super().train(mode)
+        if self._encoder_frozen:
+            self.encoder.eval()
+        return self
 
     def forward(self, image: Tensor) -> Tensor:
         if self.training:
@@ -82,6 +96,13 @@ class UNet3Plus(nn.Module):
             raise ValueError("the network has no segments: build it with segments=K")
         levels = self._decode(self.encoder(image))
         return self._supervised(levels, len(self.heads)), self.segment_head(levels[1])
+
+    def decode(self, features: list[Tensor]) -> Tensor:
+        """Return the final logits, (N, 1, H, W), of the encoder's maps of N images, finest first.
+
+        Height and width of the images must be multiples of the coarsest stride.
+        """
+        return self._supervised(self._decode(features), outputs=1)
 
     def _logits(self, image: Tensor, outputs: int) -> Tensor:
         def logits(image: Tensor) -> Tensor:
