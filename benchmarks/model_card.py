@@ -31,10 +31,11 @@ from coroseg.segmentation.predictor import Predictor
 
 ROOT = Path(__file__).parent.parent
 DATA, CONFIGS, OUT = ROOT / "data", ROOT / "configs", ROOT / "runs" / "default"
-FOLDS, FOLD_EPOCHS, FOLD_ARCADE, FOLD_RATE = 4, 7, 0.4, 1e-3
-"""A fold is trained for so many epochs, with this share of ARCADE in each, at this rate."""
-SHIFT = -0.3
-"""Of the logit, chosen on ARCADE val: Otsu's threshold, some 0.46, then cuts where it was 0.53."""
+FOLDS = 4
+SEEDS = 2, 3
+"""Of the third stage."""
+SIZE = 352
+"""Side of the square whose area the network is given in use."""
 WORST = 6
 ASSUMED_MM, ASSUMED_SIDE = 0.3, 512
 """The sets' pixel spacing is unknown: 0.3 mm is assumed where the image is 512 pixels wide."""
@@ -54,26 +55,33 @@ def main() -> None:
         return
     train(read_config(CONFIGS / "default-1.toml"), OUT / "stage1", resume=True)
     train(read_config(CONFIGS / "default-2.toml"), OUT / "stage2", resume=True)
-    train(read_config(CONFIGS / "default-3.toml"), OUT / "stage3", resume=True)
-    train(read_config(CONFIGS / "default-4.toml"), OUT / "stage4", resume=True)
-    config = read_config(CONFIGS / "default.toml")
-    last = train(config, OUT / "stage5", resume=True).last
-    # Half of the file is the last stage's weights, half those that it began with.
-    others = [*(len(config.start) - 1) * [last], *config.start]
-    export(last, OUT / "default.onnx", averaged_with=others, shift=SHIFT)
+    third = read_config(CONFIGS / "default-3.toml")
+    for seed in SEEDS:
+        seeded = third.model_copy(update={"seed": seed})
+        train(seeded, OUT / f"stage3-seed{seed}", resume=True)
+    fourth, last = (read_config(CONFIGS / f"{name}.toml") for name in ("default-4", "default"))
+    _make(fourth, last, OUT / "stage4", OUT / "stage5", OUT / "default.onnx")
     scores = _score(Predictor(OUT / "default.onnx"), validation, "arcade-val")
     tables = [_table("ARCADE val", scores)]
-    dca1 = _leave_groups_out(config, read_manifest(DATA / "dca1.csv"))
+    dca1 = _leave_groups_out(fourth, last, read_manifest(DATA / "dca1.csv"))
     tables.append(_table(f"DCA1, groups left out in turn ({FOLDS} folds)", dca1))
     (OUT / "card.md").write_text("\n".join(tables), encoding="utf-8")
     print("\n".join(tables))
 
 
-def _leave_groups_out(config: Config, samples: list[Sample]) -> Evaluation:
+def _make(fourth: Config, last: Config, folder: Path, its_folder: Path, out: Path) -> None:
+    """Train the fourth stage and from it the last, and write the file of both networks."""
+    network = train(fourth, folder, resume=True).last
+    second = train(last.model_copy(update={"start": (network,)}), its_folder, resume=True).last
+    # Half of the first network is the fourth stage's weights, half those that it began with.
+    others = [*(len(fourth.start) - 1) * [network], *fourth.start]
+    export(network, out, averaged_with=others, second=second, half=True, size=SIZE)
+
+
+def _leave_groups_out(fourth: Config, last: Config, samples: list[Sample]) -> Evaluation:
     """Return the scores of every sample by a model that saw nothing of its group.
 
-    Each starts from the first stage, which saw no DCA1, and follows the last stage's recipe at a
-    shorter budget; no epoch is chosen, the last is taken.
+    Each begins with the second stage, which saw no DCA1; no epoch is chosen, the last is taken.
     """
     images: list[ImageScores] = []
     folds = make_split(samples, scheme="rotate", folds=FOLDS).folds
@@ -81,30 +89,30 @@ def _leave_groups_out(config: Config, samples: list[Sample]) -> Evaluation:
         manifest = DATA / f"dca1-fold{number}.csv"
         marked = [replace(s, split="test" if s in held_out else "train") for s in samples]
         write_manifest(manifest, marked)
-        changes: dict[str, dict[str, object]] = {
-            "dca1.csv": {"manifest": manifest, "split": "train"},
-            "arcade.csv": {"repeat": FOLD_ARCADE},
-        }
-        sources = tuple(
-            source.model_copy(update=changes.get(source.manifest.name, {}))
-            for source in config.data.train
+        begun = fourth.model_copy(update={"start": (OUT / "stage2" / "best.ckpt",)})
+        name = f"fold{number}"
+        _make(
+            _without(begun, manifest),
+            _without(last, manifest),
+            OUT / name,
+            OUT / f"{name}-second",
+            OUT / f"{name}.onnx",
         )
-        fold = config.model_copy(
-            update={
-                "start": (OUT / "stage1" / "best.ckpt",),
-                "data": config.data.model_copy(update={"train": sources, "validation": ()}),
-                "training": config.training.model_copy(
-                    update={"epochs": FOLD_EPOCHS, "learning_rate": FOLD_RATE}
-                ),
-            }
-        )
-        folder = OUT / f"fold{number}"
-        last = train(fold, folder, resume=True).last
-        export(last, OUT / f"fold{number}.onnx", shift=SHIFT)
-        images += _score(Predictor(OUT / f"fold{number}.onnx"), held_out, folder.name).images
+        images += _score(Predictor(OUT / f"{name}.onnx"), held_out, name).images
     evaluation = Evaluation(tuple(images), ())
     write_csv(OUT / "dca1.csv", evaluation)
     return evaluation
+
+
+def _without(config: Config, fold: Path) -> Config:
+    """Return the stage on the training images of the fold's manifest in place of all of DCA1."""
+    changes = {"manifest": fold, "split": "train"}
+    sources = tuple(
+        source.model_copy(update=changes) if source.manifest.name == "dca1.csv" else source
+        for source in config.data.train
+    )
+    data = config.data.model_copy(update={"train": sources, "validation": ()})
+    return config.model_copy(update={"data": data})
 
 
 def _score(predictor: Predictor, samples: Sequence[Sample], name: str) -> Evaluation:
