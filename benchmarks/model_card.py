@@ -34,7 +34,7 @@ DATA, CONFIGS, OUT = ROOT / "data", ROOT / "configs", ROOT / "runs" / "default"
 FOLDS = 4
 SEEDS = 2, 3
 """Of the third stage."""
-SIZE = 352
+SIZE = 384
 """Side of the square whose area the network is given in use."""
 WORST = 6
 ASSUMED_MM, ASSUMED_SIDE = 0.3, 512
@@ -73,8 +73,8 @@ def _make(fourth: Config, last: Config, folder: Path, its_folder: Path, out: Pat
     """Train the fourth stage and from it the last, and write the file of both networks."""
     network = train(fourth, folder, resume=True).last
     second = train(last.model_copy(update={"start": (network,)}), its_folder, resume=True).last
-    # Half of the first network is the fourth stage's weights, half those that it began with.
-    others = [*(len(fourth.start) - 1) * [network], *fourth.start]
+    # Three quarters of the first network are the fourth stage's weights, one those it began with.
+    others = [*(3 * len(fourth.start) - 1) * [network], *fourth.start]
     export(network, out, averaged_with=others, second=second, half=True, size=SIZE)
 
 
