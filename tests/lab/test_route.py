@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 
 from coroseg.datasets.content import read_image
 from coroseg.datasets.manifest import read_manifest
+from coroseg.errors import ModelError
 from coroseg.lab import route
 from coroseg.lab.models.encoders import PlainEncoder
 from coroseg.lab.models.network import Network
@@ -68,6 +69,8 @@ def test_a_sample_of_both_is_of_the_second_and_the_first_are_drawn(
     plain = fit_router(network, first, second, SIZE)
     both = fit_router(network, [*first, *second, *first], second, SIZE)
     assert torch.equal(plain.weight, both.weight)
+    with pytest.raises(ModelError, match="all 3 images of the first network are the second's"):
+        fit_router(network, second, second, SIZE)
     monkeypatch.setattr(route, "MOST_IMAGES", 5)
     fewer, again = (fit_router(network, first, second, SIZE) for _ in range(2))
     assert not torch.equal(fewer.weight, plain.weight)

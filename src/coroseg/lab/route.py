@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from coroseg.datasets.content import read_image
 from coroseg.datasets.manifest import Sample
+from coroseg.errors import ModelError
 from coroseg.lab.models.network import Network, unet3plus
 from coroseg.lab.models.routed import coarsest_means
 from coroseg.segmentation.predictor import to_network
@@ -32,10 +33,16 @@ def fit_router(
 
     Logistic regression in which both sets weigh the same; a sample in both is of the second. The
     images are given to the network as in use, at the area `size` ** 2, and are not augmented.
-    Raises `DataError` for an image that cannot be read.
+    Raises `DataError` for an image that cannot be read, `ModelError` where the first has none of
+    its own.
     """
     of_second = {sample.image: sample for sample in second}
     of_first = [s for s in dict.fromkeys(first) if s.image not in of_second]
+    if not of_first:
+        raise ModelError(
+            f"all {len(of_second)} images of the first network are the second's too: nothing tells "
+            "which of the two an image should get; give a second network trained on fewer"
+        )
     drawn = np.random.default_rng(0).permutation(len(of_first))[:MOST_IMAGES]
     shown = [*(of_first[k] for k in drawn), *of_second.values()]
     seen = track(shown, "looking at the images", disable=not sys.stderr.isatty())

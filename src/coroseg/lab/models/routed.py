@@ -8,11 +8,11 @@ from coroseg.lab.models.unet3plus import UNet3Plus
 
 
 class Routed(Network):
-    """Logits of images (N, 1, H, W) in 0..1, of one of two U-Net 3+.
+    """Logits of images (N, 1, H, W) in 0..1, each by one of two U-Net 3+.
 
-    Those of `second` where the router's score is above 0, else those of `first`. `router` takes the
-    mean of each channel of the first's coarsest encoder map to a score; the image of the second is
-    decoded by it alone. Height and width must be multiples of the coarsest stride.
+    `router` takes the mean of each channel of the first encoder's coarsest map to a score: above 0
+    the image is the second network's, else the first decoder goes on. Height and width must be
+    multiples of the coarsest stride.
     """
 
     core: UNet3Plus

@@ -1,7 +1,6 @@
 """U-Net 3+ on any convolutional encoder: full-scale skips and deep supervision (Eq. 4)."""
 
 from collections.abc import Sequence
-from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -63,19 +62,10 @@ class UNet3Plus(nn.Module):
         self.heads = nn.ModuleList(nn.Conv2d(n, 1, kernel_size=3, padding=1) for n in supervised)
         self.segments = segments
         self.segment_head = nn.Conv2d(heads[1], segments + 1, kernel_size=1) if segments else None
-        self._encoder_frozen = False
 
     def freeze_encoder(self) -> None:
-        """Keep the encoder, its batch norms' statistics too, as it is from now on."""
-        self._encoder_frozen = True
+        """Keep the encoder, its batch norms' statistics too, as it is: until `train` is called."""
         self.encoder.requires_grad_(requires_grad=False).eval()
-
-    def train(self, mode: bool = True) -> Self:
-        """Choose between training and inference, but for an encoder that is frozen."""
-        super().train(mode)
-        if self._encoder_frozen:
-            self.encoder.eval()
-        return self
 
     def forward(self, image: Tensor) -> Tensor:
         if self.training:
