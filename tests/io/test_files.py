@@ -91,6 +91,20 @@ def test_a_folder_where_the_file_is_needed(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["mask.png"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX only")
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "pipe.csv")
+    for name in ("pipe.csv", "link.csv"):
+        with (
+            pytest.raises(OutputError, match=f"{name}: no regular file"),
+            write_whole(tmp_path / name) as path,
+        ):
+            path.write_text("rows")
+        assert (tmp_path / name).is_fifo()
+    assert {entry.name for entry in tmp_path.iterdir()} == {"pipe.csv", "link.csv"}
+
+
 def test_sha256_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     wanted = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, B.1

@@ -30,10 +30,13 @@ def write_whole(path: Path) -> Iterator[Path]:
     """Return a context with a path to write to, beside `path` and with its extension.
 
     It becomes `path` when the context ends well, and is removed on any failure, Ctrl-C too. The
-    folders above are made. Raises `OutputError` for what the system refuses.
+    folders above are made. Raises `OutputError` for what the system refuses, and where something
+    other than a file stands: a device or a pipe would be replaced by the file.
     """
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     with explained(path):
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise OutputError(f"{path}: no regular file, cannot be replaced: choose another file")
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
