@@ -17,7 +17,9 @@ from coroseg.segmentation.predictor import Predictor
 from coroseg.summary import Outcome
 from coroseg.workers import Limits
 
-PROGRAM = [sys.executable, "-c", "from coroseg.cli import main; main()"]
+# A shell's background job, such as these tests may be of, hands down that Ctrl-C is ignored.
+_HEARS_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+PROGRAM = [sys.executable, "-c", _HEARS_CTRL_C + "from coroseg.cli import main; main()"]
 
 
 @dataclass(frozen=True)

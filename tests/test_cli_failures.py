@@ -340,11 +340,8 @@ def test_ctrl_c_in_a_process(tmp_path: Path, model: Path) -> None:
     for index in range(1, 1000):
         (tmp_path / "in" / f"{index}.png").hardlink_to(image)
     out = tmp_path / "out"
-    # A shell's background job, such as these tests may be of, hands down that Ctrl-C is ignored.
-    hears = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    program = [*PROGRAM[:-1], hears + PROGRAM[-1]]
     with subprocess.Popen(
-        [*program, "segment", tmp_path / "in", "--out", out, "--model", model],
+        [*PROGRAM, "segment", tmp_path / "in", "--out", out, "--model", model],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
