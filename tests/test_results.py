@@ -3,7 +3,8 @@ import json
 import os
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -218,6 +219,38 @@ def test_a_folder_in_which_a_move_failed_does_not_claim_to_be_whole(
     assert names(tmp_path) == {"run"}
     write_frame(folder, result, record)
     assert finished_record(folder, SHA256, result.model, REQUEST) == record
+
+
+@pytest.mark.parametrize("last", range(4))
+def test_a_new_folder_appears_whole_or_not_at_all(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    result: Segmentation,
+    record: Record,
+    last: int,
+) -> None:
+    """A process told to leave may be so at any of its moves."""
+    moves = iter(range(100))
+    left = []
+
+    def leave_before(move: Callable[..., None]) -> Callable[..., None]:
+        def moved(*arguments: object) -> None:
+            if next(moves) == last:
+                left.append(arguments)
+                raise SystemExit(1)
+            move(*arguments)
+
+        return moved
+
+    for name in ("rename", "replace"):
+        monkeypatch.setattr(os, name, leave_before(getattr(os, name)))
+    with suppress(SystemExit):
+        write_frame(tmp_path / "run", result, record)
+    assert names(tmp_path) == (set() if left else {"run"})
+    if not left:
+        assert finished_record(tmp_path / "run", SHA256, result.model, REQUEST) == record
+        assert names(tmp_path / "run") == FRAME_FILES
+    assert left or last > 0
 
 
 @pytest.mark.parametrize("name", ["mask.png", "overlay.png", "seg.dcm", "result.json"])

@@ -175,9 +175,10 @@ def _write_objects(folder: Path, objects: Mapping[str, Dataset]) -> None:
 def _new_files(folder: Path, record: Record, names: Sequence[str] = SEGMENTED) -> Iterator[Path]:
     """Return a context with an empty folder whose files, and `record`, move to `folder` at its end.
 
-    Of the files that `folder` had, those of `names` are replaced or removed, and no others. While
-    they move, the record there has an `error`: that of a folder that is whole has none. Raises
-    `OutputError` where `folder` has files of these names and no record of ours: a user's own.
+    A new `folder` appears whole. Of the files that it had before, those of `names` are replaced or
+    removed, and no others; while they move, the record there has an `error`: that of a folder that
+    is whole has none. Raises `OutputError` where `folder` has files of these names and no record of
+    ours: a user's own.
     """
     with explained(folder):
         foreign = [name for name in (RECORD, *names) if (folder / name).exists()]
@@ -187,13 +188,22 @@ def _new_files(folder: Path, record: Record, names: Sequence[str] = SEGMENTED) -
                 "choose another folder"
             )
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_beside(folder) as new:
+        with temporary_beside(folder) as temporary:
+            new = temporary / "new"  # as open to others as any folder; `temporary` is not
+            new.mkdir()
             yield new
-            folder.mkdir(exist_ok=True)
-            write_record(new, record | NOT_WHOLE).replace(folder / RECORD)
-            for name in set(names):
-                if (new / name).exists():
-                    (new / name).replace(folder / name)
-                else:
-                    (folder / name).unlink(missing_ok=True)  # an earlier request left it
-            write_record(new, record).replace(folder / RECORD)
+            if folder.exists():
+                _replace(folder, new, record, names)
+            else:
+                write_record(new, record)
+                new.rename(folder)
+
+
+def _replace(folder: Path, new: Path, record: Record, names: Sequence[str]) -> None:
+    write_record(new, record | NOT_WHOLE).replace(folder / RECORD)
+    for name in set(names):
+        if (new / name).exists():
+            (new / name).replace(folder / name)
+        else:
+            (folder / name).unlink(missing_ok=True)  # an earlier request left it
+    write_record(new, record).replace(folder / RECORD)
