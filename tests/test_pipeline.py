@@ -427,6 +427,8 @@ def test_results_whose_moving_was_cut_off_are_made_again(
     folder: Path, predictor: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = folder.parent / "out"
+    (out / "c").mkdir(parents=True)
+    (out / "c" / "notes.txt").write_text("mine")
     original = Path.replace
 
     def interrupted(path: Path, target: Path) -> Path:
@@ -439,7 +441,6 @@ def test_results_whose_moving_was_cut_off_are_made_again(
     record = read_record(out / "c")
     assert record is not None
     assert record["error"] == "its files were not all moved here"
-    (out / "c" / "notes.txt").write_text("mine")
     monkeypatch.undo()
     outcomes = ran(folder, out, predictor)
     assert [outcome.repeated for outcome in outcomes] == [True, True, False, True, True]
