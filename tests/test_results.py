@@ -250,6 +250,9 @@ def test_a_new_folder_appears_whole_or_not_at_all(
     if not left:
         assert finished_record(tmp_path / "run", SHA256, result.model, REQUEST) == record
         assert names(tmp_path / "run") == FRAME_FILES
+        (tmp_path / "any").mkdir()
+        modes = {(tmp_path / name).stat().st_mode for name in ("run", "any")}
+        assert len(modes) == 1  # others may look into it as into any new folder
     assert left or last > 0
 
 

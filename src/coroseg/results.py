@@ -188,9 +188,7 @@ def _new_files(folder: Path, record: Record, names: Sequence[str] = SEGMENTED) -
                 "choose another folder"
             )
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_beside(folder) as temporary:
-            new = temporary / "new"  # as open to others as any folder; `temporary` is not
-            new.mkdir()
+        with temporary_beside(folder) as new:
             yield new
             if folder.exists():
                 _replace(folder, new, record, names)

@@ -66,10 +66,15 @@ def remove_scratch() -> None:
 
 @contextmanager
 def temporary_beside(folder: Path) -> Iterator[Path]:
-    """Return a context with an empty folder beside `folder`, removed at its end."""
+    """Return a context with an empty folder beside `folder`, removed at its end.
+
+    In one move it can become `folder`: it is as open to others as any new folder.
+    """
     prefix = f"{_PREFIX}{folder.name}-"
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder.parent) as temporary:
-        yield Path(temporary)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder.parent) as for_owner_only:
+        new = Path(for_owner_only) / "new"
+        new.mkdir()
+        yield new
 
 
 def remove_leftovers(parents: Iterable[Path], *, of: str = "") -> None:

@@ -28,12 +28,7 @@ from coroseg.lab.checkpoint import (
 )
 from coroseg.lab.config import Config, parse
 from coroseg.lab.data import EpochSampler, VesselImages, read_sources
-from coroseg.lab.models.network import (
-    Network,
-    build_model,
-    describe,
-    unet3plus,
-)
+from coroseg.lab.models.network import Network, build_model, describe, unet3plus
 from coroseg.lab.models.routed import Routed
 from coroseg.lab.quick import quick
 from coroseg.lab.route import fit_router

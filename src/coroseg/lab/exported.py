@@ -20,8 +20,8 @@ def exported_weights(path: Path) -> dict[str, Tensor]:
     """Return the weights in a file that `coroseg export` wrote, by the names of `Network`.
 
     Side outputs and the head for segments are not among them: the file computes without. Of a file
-    with two networks they are those of the first. Raises
-    `ConfigError` for a file that cannot be read or in which the batch norms are no longer apart.
+    with two networks they are those of the first. Raises `ConfigError` for a file that cannot be
+    read or in which the batch norms are no longer apart.
     """
     try:
         graph = onnx.load(path).graph

@@ -8,7 +8,6 @@ request), `masks`, `catheters` and `coverages`.
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from importlib.metadata import version
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from coroseg.errors import OutputError
 from coroseg.io.files import explained
+from coroseg.io.leftovers import temporary_beside
 from coroseg.io.png import write_png
 from coroseg.simulation.dicom import BITS, encode, write_xa
 from coroseg.simulation.run import SimulatedFrame, Simulation
@@ -51,9 +51,7 @@ def write_sample(folder: Path, simulation: Simulation, request: Request) -> None
         raise OutputError(f"{folder}: is no simulated sample: choose another folder with --out")
     with explained(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".coroseg-", dir=folder.parent) as temporary:
-            new = Path(temporary) / folder.name
-            new.mkdir()
+        with temporary_beside(folder) as new:
             _write_files(new, simulation, request)
             if folder.exists():
                 shutil.rmtree(folder)
